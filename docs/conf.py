@@ -1,0 +1,45 @@
+"""Sphinx configuration. It builds without a network: no inventories of other projects are fetched."""
+
+from importlib.metadata import version as _installed
+
+project = "regimecorr"
+author = "The regimecorr developers"
+copyright = "2026, The regimecorr developers"
+release = version = _installed("regimecorr")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"  # types stand in the docstrings, in words
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # the class template lists them once
+numpydoc_xref_param_type = False
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # names of other projects: shown, not linked
+    (
+        r"py:.*",
+        r"(arch|collections|datetime|matplotlib|np|numpy|os|pandas|pathlib|pd|scipy|typing)\..*",
+    ),
+    # base classes and annotations of the standard library
+    (r"py:.*", r"(Exception|UserWarning|OSError|RuntimeError|ValueError)"),
+]
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"regimecorr {release}"
+html_theme_options = {"navigation_with_keys": False, "show_prev_next": True}
+html_show_sourcelink = False
+html_last_updated_fmt = None  # the same source gives the same pages

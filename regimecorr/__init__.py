@@ -1,0 +1,83 @@
+"""Is a divergence of two correlated assets transient or structural? A probability that can be scored.
+
+Start with `assess`; see the documentation for the definitions behind every number.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from regimecorr.assessment import assess
+    from regimecorr.data import datasets
+    from regimecorr.data.prices import load_prices
+    from regimecorr.data.sources import download
+    from regimecorr.episodes.detect import find_episodes
+    from regimecorr.events import rolling_correlation
+    from regimecorr.inference.levels import audit_levels
+    from regimecorr.models.breaks import BreakCorrelation
+    from regimecorr.models.constant import ConstantCorrelation
+    from regimecorr.models.dcc import DCC
+    from regimecorr.models.drifting import DriftingCorrelation
+    from regimecorr.models.margins import GARCH
+    from regimecorr.models.switching import SwitchingCorrelation
+    from regimecorr.verdict import Verdict
+    from regimecorr.worlds import simulate
+
+_HOME = {
+    "DCC": "models.dcc",
+    "GARCH": "models.margins",
+    "BreakCorrelation": "models.breaks",
+    "ConstantCorrelation": "models.constant",
+    "DriftingCorrelation": "models.drifting",
+    "SwitchingCorrelation": "models.switching",
+    "Verdict": "verdict",
+    "assess": "assessment",
+    "audit_levels": "inference.levels",
+    "download": "data.sources",
+    "find_episodes": "episodes.detect",
+    "load_prices": "data.prices",
+    "rolling_correlation": "events",
+    "simulate": "worlds",
+}
+
+__all__ = [
+    "DCC",
+    "GARCH",
+    "BreakCorrelation",
+    "ConstantCorrelation",
+    "DriftingCorrelation",
+    "SwitchingCorrelation",
+    "Verdict",
+    "__version__",
+    "assess",
+    "audit_levels",
+    "datasets",
+    "download",
+    "find_episodes",
+    "load_prices",
+    "rolling_correlation",
+    "simulate",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name == "datasets":
+        value: Any = importlib.import_module("regimecorr.data.datasets")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(f"regimecorr.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'regimecorr' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,313 @@
+"""`assess`: from prices to a verdict, told from top to bottom."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from regimecorr.data.alignment import AlignedPair, align
+from regimecorr.data.defaults import default_pair
+from regimecorr.episodes.detect import episodes_of
+from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
+from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, run_pool
+from regimecorr.evaluation.pooling import (
+    FAMILIES,
+    MEMBERS,
+    member_priors,
+    perturbed_weights,
+    probability_interval,
+)
+from regimecorr.evaluation.readings import Events, sensitivity_table
+from regimecorr.evaluation.tables import (
+    correlation_table,
+    forecast_table,
+    gap_table,
+    regime_table,
+)
+from regimecorr.events import Array, Basis, check_windows, series_on_basis, situation
+from regimecorr.inference.levels import audit_of
+from regimecorr.models.margins import GARCH
+from regimecorr.progress import LateProgress
+from regimecorr.verdict import NOT_CALIBRATED, Verdict
+
+CALIBRATED_WINDOWS = (90, 252, 252)
+
+
+def assess(
+    prices: Any = None,
+    *,
+    asset: str | None = None,
+    benchmark: str | None = None,
+    as_of: Any = None,
+    basis: Basis = "returns",
+    short_window: int = 90,
+    long_window: int = 252,
+    horizon: int = 252,
+    method: Literal["pool"] = "pool",
+    calibration: Literal["market", "simulated"] | None = "market",
+    family_prior: Mapping[str, float] | None = None,
+    thresholds: tuple[float, float] = (1 / 3, 2 / 3),
+    n_paths: int = 4000,
+    rng: int | np.random.Generator | None = 0,
+    n_jobs: int = 1,
+) -> Verdict:
+    """Estimate the probability that the current divergence of a pair is structural.
+
+    Five families of models (constant, mean-reverting, recurrent regimes, permanent breaks, drift) are fitted on the pair's own
+    history to ``as_of``, simulated ``horizon`` rows ahead with parameter and state uncertainty, weighted by their
+    likelihood, and the event is counted: *structural* when the correlation of the fresh second half of the horizon lies on the
+    diverged side of the midpoint that is frozen today.
+
+    Parameters
+    ----------
+    prices : DataFrame, dict of Series, path or None
+        Prices; anything `load_prices` takes. None: Ethereum and the Russell 2000 from the cache or a download, and
+        without a network their bundled simulated twin, with a `BundledDataWarning`.
+    asset, benchmark : str, optional
+        Columns; may be omitted when there are two.
+    as_of : str, date or Timestamp, optional
+        The day of the verdict; later rows are not used. Default: the last row.
+    basis : {"returns", "levels", "log_levels"}, default "returns"
+        What is correlated; the level bases replay published charts and are never calibrated.
+    short_window, long_window, horizon : int, default 90, 252 and 252
+        Rows. Other choices give the raw pool.
+    method : {"pool"}, default "pool"
+        How models become a probability.
+    calibration : {"market", "simulated"} or None, default "market"
+        Calibration to apply. None is available before its first vintage: the raw pool is given with an
+        `UncalibratedWarning`. ``None`` asks for the raw pool.
+    family_prior : mapping, optional
+        Prior weight by family (``constant``, ``mean_reverting``, ``recurrent``, ``break``, ``drift``); default: alike.
+    thresholds : tuple of float, default (1/3, 2/3)
+        The label is ``transient`` below the first and ``structural`` above the second.
+    n_paths : int, default 4000
+        Simulated futures of each model, at least 200.
+    rng : int, Generator or None, default 0
+        Seed or generator; the same seed gives the same verdict whatever ``n_jobs``.
+    n_jobs : int, default 1
+        Threads.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    DataError
+        If prices, dates or windows cannot be used.
+    ModelError
+        If an option is unknown.
+    EstimationError
+        If two models fail.
+
+    Warns
+    -----
+    UncalibratedWarning, LevelBasisWarning, BundledDataWarning
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> world = rc.simulate("recurrent", n_obs=1500, rng=1)
+    >>> verdict = rc.assess(world.prices, calibration=None, n_paths=400)
+    >>> bool(abs(verdict.p_structural + verdict.p_transient - 1) < 1e-9)
+    True
+    """
+    _check_options(method, calibration, thresholds, n_paths, n_jobs)
+    priors = member_priors(family_prior)
+    if prices is None:
+        prices, asset, benchmark = default_pair(asset, benchmark)
+    pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
+    values = series_on_basis(pair, basis)
+    check_windows(len(values), short_window, long_window, horizon)
+    _warn_uncalibrated(basis, calibration, (short_window, long_window, horizon))
+
+    x, y = (np.ascontiguousarray(values[:, i]) for i in (0, 1))
+    here = situation(x, y, short_window, long_window)
+    events = Events(pair, basis, here, short_window, horizon)
+
+    generator = np.random.default_rng(rng)
+    for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
+    with LateProgress(f"{pair.asset} / {pair.benchmark}", len(MEMBERS) + 1) as progress:
+        oriented = pair.returns * [float(here.sign), 1.0]
+        margins = GARCH(dist="t").fit(oriented)
+        progress.advance("margins")
+        pool = run_pool(
+            oriented,
+            margins,
+            priors,
+            sign=here.sign,
+            horizon=horizon,
+            recent=short_window,
+            n_paths=n_paths,
+            structural=events.structural,
+            rng=for_pool,
+            n_jobs=n_jobs,
+            done=progress.advance,
+        )
+
+    reason = ""
+    p = unchanged = np.nan
+    interval = (np.nan, np.nan)
+    if here.state == "weak":
+        reason = (
+            f"The reference correlation is {here.reference:+.2f}, weaker than 0.25: nothing was established, so "
+            "nothing can break."
+        )
+    else:
+        p = float(pool.average(lambda f: events.structural(f).mean()))
+        unchanged = float(pool.average(lambda f: events.unchanged(f).mean()))
+        interval = _interval(pool, p, for_weights)
+
+    settings = {
+        "short_window": short_window,
+        "long_window": long_window,
+        "horizon": horizon,
+        "method": method,
+        "calibration": calibration,
+        "family_prior": None if family_prior is None else dict(family_prior),
+        "thresholds": thresholds,
+        "n_paths": n_paths,
+    }
+    return Verdict(
+        asset=pair.asset,
+        benchmark=pair.benchmark,
+        as_of=pair.prices.index[-1],
+        basis=basis,
+        state=here.state,
+        label=_label(here.state, p, thresholds),
+        p_structural=p,
+        p_transient=1.0 - p,
+        p_unchanged=unchanged,
+        p_raw=p,
+        interval=interval,
+        calibrated=False,
+        base_rate=NOT_CALIBRATED,
+        r_short=here.r_short,
+        r_long=here.r_long,
+        reference=here.reference,
+        midpoint=here.midpoint,
+        models=_model_table(pool, priors, events, p, unchanged),
+        regimes=regime_table(pool, here.sign, generator),
+        correlation=correlation_table(pair, x, y, pool, here.sign, short_window, long_window),
+        forecast=forecast_table(pool, events, n_paths),
+        episodes=episodes_of(pair, basis, short_window, long_window, horizon),
+        levels=audit_of(pair, short_window, long_window, (0.6, 0.9), 0.3, horizon, 200, for_audit),
+        gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
+        sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
+        track_record=NOT_CALIBRATED,
+        data=_data(pair),
+        settings=settings,
+        prices=pair.prices,
+        reason=reason,
+    )
+
+
+def _check_options(
+    method: str,
+    calibration: str | None,
+    thresholds: tuple[float, float],
+    n_paths: int,
+    n_jobs: int,
+) -> None:
+    if method != "pool":
+        raise ModelError(f"method={method!r} is unknown; this version knows 'pool'.")
+    if calibration not in ("market", "simulated", None):
+        raise ModelError(f"calibration={calibration!r} is unknown; use 'market', 'simulated' or None.")
+    if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
+        raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
+    if n_paths < OUTER_DRAWS:
+        raise ModelError(f"n_paths={n_paths} is too few; use at least {OUTER_DRAWS}.")
+    if n_jobs == 0:
+        raise ModelError("n_jobs=0 is no number of threads; use 1 or more, or -1 for all cores.")
+
+
+def _warn_uncalibrated(
+    basis: str, calibration: str | None, windows: tuple[int, int, int]
+) -> None:
+    """One warning, the most specific one."""
+    if basis != "returns":
+        warn_user(
+            f"basis={basis!r}: correlations of price levels are high and turn negative by chance alone; "
+            "the probability is the raw pool's. Use basis='returns' for a question about the relationship.",
+            LevelBasisWarning,
+        )
+    elif calibration is not None and windows != CALIBRATED_WINDOWS:
+        warn_user(
+            f"Windows {windows} are not the calibrated {CALIBRATED_WINDOWS}; the probability is the raw "
+            "pool's. Pass calibration=None to ask for that.",
+            UncalibratedWarning,
+        )
+    elif calibration is not None:
+        warn_user(
+            f"calibration={calibration!r} has no vintage yet; the probability is the raw pool's and may be "
+            "over-confident. Pass calibration=None to ask for that.",
+            UncalibratedWarning,
+        )
+
+
+def _label(state: str, p: float, thresholds: tuple[float, float]) -> str:
+    if state not in ("divergent", "strained"):
+        return state
+    if p < thresholds[0]:
+        return "transient"
+    return "structural" if p > thresholds[1] else "undecided"
+
+
+def _interval(pool: Pool, p: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Interval over parameters, weights and break hazards."""
+    alive = pool.alive()
+    weights = np.array([pool.weights[m.name] for m in alive])
+    drawn = perturbed_weights(weights, OUTER_DRAWS, rng)
+    halves = np.einsum("dm,mdh->dh", drawn, np.array([m.outer for m in alive]))
+    return probability_interval(halves[:, 0], halves[:, 1], p)
+
+
+def _model_table(
+    pool: Pool, priors: dict[str, float], events: Events, p: float, unchanged: float
+) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for family, names in FAMILIES.items():
+        for name in names:
+            member = pool.members[name]
+            alive = member.futures is not None
+            known = alive and events.here.state != "weak"
+            rows.append(
+                {
+                    "member": name,
+                    "family": family,
+                    "prior": priors[name],
+                    "weight": pool.weights[name],
+                    "p_structural": events.structural(member.futures).mean() if known else np.nan,
+                    "p_unchanged": events.unchanged(member.futures).mean() if known else np.nan,
+                    "score": member.score,
+                    "converged": member.fit.converged if member.fit is not None else False,
+                    "reason": member.reason,
+                }
+            )
+    nothing = dict.fromkeys(("prior", "weight", "p_structural", "p_unchanged", "score"), np.nan)
+    rows.append(
+        {"member": "panel", "family": "", **nothing, "converged": False, "reason": NOT_CALIBRATED}
+    )
+    final: dict[str, Any] = {
+        "prior": 1.0,
+        "weight": 1.0,
+        "p_structural": p,
+        "p_unchanged": unchanged,
+        "score": np.nan,
+        "converged": all(m.fit.converged for m in pool.alive() if m.fit is not None),
+    }
+    rows.append({"member": "final", "family": "", **final, "reason": "raw pool"})
+    return pd.DataFrame(rows).set_index("member")
+
+
+def _data(pair: AlignedPair) -> dict[str, Any]:
+    return {
+        "provenance": pair.provenance,
+        "alignment": pair.report.to_dict(),
+        "simulated": bool(pair.provenance.get("simulated", False)),
+        "n_returns": len(pair.prices) - 1,
+    }

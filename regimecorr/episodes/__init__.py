@@ -1,0 +1,1 @@
+"""Past divergences of a pair."""

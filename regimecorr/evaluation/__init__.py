@@ -1,0 +1,1 @@
+"""From models to one number: pool weights, intervals, scores."""

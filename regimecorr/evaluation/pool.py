@@ -1,0 +1,195 @@
+"""Fit the members of the pool on one set of margins, simulate them, and keep what failed with its reason."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from regimecorr.errors import DegenerateRegimeWarning, EstimationError
+from regimecorr.evaluation.pooling import MEMBERS, Array, pool_weights
+from regimecorr.models.base import CorrelationResult, Futures
+from regimecorr.models.breaks import BreakCorrelation
+from regimecorr.models.constant import ConstantCorrelation
+from regimecorr.models.dcc import DCC
+from regimecorr.models.drifting import DriftingCorrelation
+from regimecorr.models.margins import MarginsResult
+from regimecorr.models.switching import SwitchingCorrelation
+
+OUTER_DRAWS = 200
+INNER_PATHS = 30
+
+#: Specification of every member; all work on the same fitted margins.
+SPECS: dict[str, Any] = {
+    "constant": ConstantCorrelation(),
+    "dcc": DCC(dist="t"),
+    "reverting": DriftingCorrelation("mean_reverting"),
+    "switching": SwitchingCorrelation(),
+    "break": BreakCorrelation(),
+    "drift": DriftingCorrelation("random_walk"),
+}
+
+Reader = Callable[[Futures], Array]
+
+
+@dataclass(slots=True)
+class Member:
+    """One member of the pool: its fit, its futures, and why it failed if it did."""
+
+    name: str
+    fit: CorrelationResult | None = None
+    futures: Futures | None = None
+    outer: Array = field(default_factory=lambda: np.empty((0, 2)))
+    reason: str = ""
+
+    @property
+    def score(self) -> float:
+        """What the pool weighs; NaN for a failed member."""
+        return np.nan if self.fit is None or self.futures is None else self.fit.score
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """All members by name, with their weights (failed: 0)."""
+
+    members: dict[str, Member]
+    weights: dict[str, float]
+
+    def alive(self) -> list[Member]:
+        """Members that were fitted and simulated."""
+        return [m for m in self.members.values() if m.futures is not None]
+
+    def average(self, read: Reader) -> Array:
+        """Weighted average over members of a figure read off their futures."""
+        return np.asarray(
+            sum(self.weights[m.name] * np.asarray(read(m.futures)) for m in self.alive() if m.futures),
+            dtype=float,
+        )
+
+    def mixture(self, n_paths: int) -> Futures:
+        """Paths of all members in proportion to their weights, spread evenly over each member's draws."""
+        alive = self.alive()
+        share = np.array([self.weights[m.name] for m in alive]) * n_paths
+        count = np.floor(share).astype(int)
+        for i in np.argsort(count - share)[: n_paths - int(count.sum())]:
+            count[i] += 1
+        picked = []
+        for member, n in zip(alive, count, strict=True):
+            if member.futures is not None and n > 0:
+                rows = np.arange(n) * len(member.futures.draw) // n
+                picked.append((member.futures, rows))
+        return Futures(
+            *(
+                np.concatenate([getattr(f, name)[rows] for f, rows in picked])
+                for name in ("returns", "correlation", "recent", "draw")
+            )
+        )
+
+
+def run_pool(
+    returns: pd.DataFrame,
+    margins: MarginsResult,
+    priors: dict[str, float],
+    *,
+    sign: int,
+    horizon: int,
+    recent: int,
+    n_paths: int,
+    structural: Reader,
+    rng: np.random.Generator,
+    n_jobs: int,
+    done: Callable[[str], None],
+) -> Pool:
+    """Fit and simulate every member.
+
+    Parameters
+    ----------
+    returns : DataFrame of shape (n_obs, 2)
+        Returns with the asset multiplied by ``sign``.
+    margins : MarginsResult
+        Fitted on these returns.
+    priors : dict
+        Prior probability by member.
+    sign : int
+        ``o``; futures are multiplied back, so what they give is raw.
+    horizon, recent, n_paths : int
+        Rows ahead, rows of the recent mean, paths of each member.
+    structural : callable
+        Reads off futures whether each path is structural.
+    rng : Generator
+        Spawned once per member in a fixed order, so the answer does not depend on ``n_jobs``.
+    n_jobs : int
+        Threads.
+    done : callable
+        Called with a member's name when it is ready.
+
+    Returns
+    -------
+    Pool
+
+    Raises
+    ------
+    EstimationError
+        If two members fail.
+    """
+
+    def work(name: str, generator: np.random.Generator) -> Member:
+        member = Member(name)
+        independent, common = generator.spawn(2)
+        try:
+            fit: CorrelationResult = SPECS[name].fit(returns, margins=margins)
+            futures = fit.simulate(n_paths, horizon, independent, recent=recent)
+            _unorient(futures, sign)
+            options = None
+            if name == "break":
+                options = common.choice(SPECS[name].hazards, OUTER_DRAWS)
+            nested = fit.simulate(
+                OUTER_DRAWS * INNER_PATHS,
+                horizon,
+                common,
+                n_draws=OUTER_DRAWS,
+                recent=recent,
+                common_shocks=True,
+                options=options,
+            )
+            _unorient(nested, sign)
+            hits = structural(nested).reshape(OUTER_DRAWS, INNER_PATHS).astype(float)
+            if not np.isfinite(fit.score) or not np.all(np.isfinite(futures.returns)):
+                raise EstimationError(f"score {fit.score:g} or simulated returns are not finite")
+            member.fit, member.futures, member.reason = fit, futures, fit.message
+            # Odd and even paths: two independent estimates of every outer draw's probability.
+            member.outer = np.column_stack([hits[:, ::2].mean(axis=1), hits[:, 1::2].mean(axis=1)])
+        except Exception as error:  # the reason is reported in the verdict, and two failures raise
+            member.reason = f"{type(error).__name__}: {error}"
+        done(name)
+        return member
+
+    streams = rng.spawn(len(MEMBERS))
+    with warnings.catch_warnings():
+        # A regime that the data do not need is a finding of the pool, reported in its table.
+        warnings.simplefilter("ignore", DegenerateRegimeWarning)
+        found = Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(work)(name, stream) for name, stream in zip(MEMBERS, streams, strict=True)
+        )
+    members = {m.name: m for m in found}
+    failed = [m for m in found if m.futures is None]
+    if len(failed) > 1:
+        raise EstimationError(
+            f"{len(failed)} of {len(MEMBERS)} models failed, so there is no verdict: "
+            + "; ".join(f"{m.name}: {m.reason}" for m in failed)
+        )
+    weights = pool_weights({m: members[m].score for m in MEMBERS}, priors)
+    return Pool(members, weights)
+
+
+def _unorient(futures: Futures, sign: int) -> None:
+    """Undo the orientation of the asset's returns in place."""
+    if sign < 0:
+        futures.returns[:, :, 0] *= -1.0
+        futures.correlation[:] *= -1.0
+        futures.recent[:] *= -1.0

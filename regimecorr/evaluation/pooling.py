@@ -1,0 +1,104 @@
+"""Pool weights and the interval of a pooled probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from regimecorr.errors import ModelError
+
+Array = npt.NDArray[np.float64]
+
+#: Families of explanations and the pool members that stand for each.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "constant": ("constant",),
+    "mean_reverting": ("dcc", "reverting"),
+    "recurrent": ("switching",),
+    "break": ("break",),
+    "drift": ("drift",),
+}
+MEMBERS: tuple[str, ...] = tuple(m for members in FAMILIES.values() for m in members)
+LAMBDA = 1.0
+CONCENTRATION = 20.0
+
+
+def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
+    """Prior probability of every member; a family's is shared equally by its members.
+
+    Parameters
+    ----------
+    family_prior : mapping, optional
+        Non-negative weight by family; families left out get 0. None: all families alike.
+    """
+    if family_prior is None:
+        family_prior = dict.fromkeys(FAMILIES, 1.0)
+    unknown = set(family_prior) - set(FAMILIES)
+    values = np.array(list(family_prior.values()), dtype=float)
+    if unknown or values.size == 0 or not np.all(np.isfinite(values)) or values.min() < 0:
+        raise ModelError(
+            f"family_prior={dict(family_prior)} must give non-negative weights to some of {list(FAMILIES)}."
+        )
+    total = values.sum()
+    if total <= 0:
+        raise ModelError("family_prior gives every family weight 0; give at least one a positive weight.")
+    return {
+        member: float(family_prior.get(family, 0.0)) / total / len(members)
+        for family, members in FAMILIES.items()
+        for member in members
+    }
+
+
+def pool_weights(scores: Mapping[str, float], priors: Mapping[str, float]) -> dict[str, float]:
+    """Posterior weights ``prior_m exp(lambda L_m)``, normalised; a score of NaN (failed) gets weight 0."""
+    names = list(scores)
+    values = np.array([LAMBDA * scores[m] for m in names])
+    prior = np.array([priors[m] for m in names])
+    alive = np.isfinite(values) & (prior > 0)
+    if not alive.any():
+        raise ModelError("No member of the pool has both a positive prior and a finite score.")
+    weights = np.zeros(len(names))
+    weights[alive] = prior[alive] * np.exp(values[alive] - values[alive].max())
+    weights /= weights.sum()
+    return dict(zip(names, weights.tolist(), strict=True))
+
+
+def perturbed_weights(weights: Array, n_draws: int, rng: np.random.Generator) -> Array:
+    """Dirichlet draws (n_draws, n_members) around the weights; members with weight 0 stay at 0."""
+    alive = weights > 1e-12
+    out = np.zeros((n_draws, weights.size))
+    gammas = rng.standard_gamma(CONCENTRATION * weights[alive], (n_draws, int(alive.sum())))
+    # With tiny weights all gammas can underflow together; the weights themselves are then the draw.
+    total = gammas.sum(axis=1, keepdims=True)
+    out[:, alive] = np.where(total > 0, gammas / np.where(total > 0, total, 1.0), weights[alive])
+    return out
+
+
+def probability_interval(
+    first: Array, second: Array, p: float, mass: float = 0.90
+) -> tuple[float, float]:
+    """Interval of a probability from outer draws, with the Monte-Carlo variance removed.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_draws,)
+        Two estimates of each draw's probability from independent halves of its paths. Their covariance over
+        draws is the variance of the probability itself; the rest of the variance is Monte Carlo.
+    p : float
+        The pooled probability, which the interval is centred on and widened to contain.
+    mass : float, default 0.90
+        Mass between the lower and the upper quantile.
+
+    Returns
+    -------
+    tuple of float
+    """
+    both = 0.5 * (first + second)
+    spread = float(both.var(ddof=1))
+    true = max(float(np.cov(first, second)[0, 1]), 0.0)
+    shrink = np.sqrt(min(true / spread, 1.0)) if spread > 0 else 0.0
+    draws = np.clip(p + (both - both.mean()) * shrink, 0.0, 1.0)
+    tail = 0.5 * (1.0 - mass)
+    low, high = np.quantile(draws, [tail, 1.0 - tail])
+    return min(float(low), p), max(float(high), p)

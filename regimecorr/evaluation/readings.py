@@ -1,0 +1,145 @@
+"""Read the events of a verdict off simulated futures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from regimecorr.data.alignment import AlignedPair
+from regimecorr.errors import DataError
+from regimecorr.evaluation.pool import Pool
+from regimecorr.events import (
+    Array,
+    Basis,
+    Situation,
+    fresh_correlation,
+    fresh_slice,
+    is_structural,
+    series_on_basis,
+    situation,
+)
+from regimecorr.kernels.rolling import first_passage_above
+from regimecorr.models.base import Futures
+
+
+class Events:
+    """The events of one pair at one date, readable off any futures."""
+
+    def __init__(
+        self, pair: AlignedPair, basis: Basis, here: Situation, short_window: int, horizon: int
+    ) -> None:
+        self.here = here
+        self.horizon = horizon
+        self._basis = basis
+        self._last = pair.prices.to_numpy()[-1]
+        self._short_window = short_window
+        self._history = series_on_basis(pair, basis)[-short_window:]
+
+    def paths(self, futures: Futures) -> Array:
+        """Future paths of what is correlated: returns, or prices rebuilt from them."""
+        if self._basis == "returns":
+            return futures.returns
+        logs = np.log(self._last) + np.cumsum(futures.returns, axis=1)
+        return np.asarray(np.exp(logs) if self._basis == "levels" else logs, dtype=float)
+
+    def structural(self, futures: Futures) -> Array:
+        """Whether each path ends nearer to the diverged level."""
+        fresh = fresh_correlation(self.paths(futures), self.horizon)
+        return np.asarray(is_structural(fresh, self.here.sign, self.here.midpoint))
+
+    def unchanged(self, futures: Futures) -> Array:
+        """Whether each path is transient and its latent correlation never left the reference's side."""
+        if self._basis != "returns":
+            return np.full(len(futures.recent), np.nan)
+        kept = self.here.sign * futures.recent >= self.here.sign * self.here.midpoint
+        return np.asarray(~self.structural(futures) & kept)
+
+    def chart_resolved(self, futures: Futures) -> Array:
+        """Share of paths whose rolling short correlation has been on the reference's side of zero by each row."""
+        flip = np.array([float(self.here.sign), 1.0])
+        first = first_passage_above(
+            self._history * flip, np.ascontiguousarray(self.paths(futures) * flip), self._short_window, 0.0
+        )
+        counts = np.bincount(first, minlength=self.horizon + 1)[1:]
+        return np.asarray(np.cumsum(counts) / len(first), dtype=float)
+
+
+def aggregate(values: Array, rows: int, step: int) -> Array:
+    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last; axis -2 is time."""
+    total = np.cumsum(values, axis=-2)
+    n = values.shape[-2]
+    ends = np.arange(n - 1, rows - 2, -step)[::-1]
+    before = np.take(total, np.maximum(ends - rows, 0), axis=-2)
+    before = np.where((ends - rows >= 0)[:, None], before, 0.0)
+    return np.asarray(np.take(total, ends, axis=-2) - before, dtype=float)
+
+
+def sensitivity_table(
+    pair: AlignedPair, basis: Basis, pool: Pool, short_window: int, long_window: int, horizon: int
+) -> pd.DataFrame:
+    """State and raw probability for other windows, and for 3-day (overlapping) and weekly returns.
+
+    All are read off the same futures. Weekly windows have a fifth of the rows; on level bases there is nothing
+    to aggregate.
+    """
+    values = series_on_basis(pair, basis)
+    rows: dict[str, dict[str, object]] = {}
+    for window in sorted({63, 90, 126, short_window}):
+        rows[f"{window} rows"] = _variant(pair, basis, pool, values, window, long_window, horizon)
+    if basis == "returns":
+        for name, length, step in (("3-day returns", 3, 1), ("weekly returns", 5, 5)):
+            rows[name] = _variant(
+                pair, basis, pool, values, short_window, long_window, horizon, length, step
+            )
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index.name = "variant"
+    return frame
+
+
+def _variant(
+    pair: AlignedPair,
+    basis: Basis,
+    pool: Pool,
+    values: Array,
+    short_window: int,
+    long_window: int,
+    horizon: int,
+    length: int = 1,
+    step: int = 1,
+) -> dict[str, object]:
+    series = values if length == 1 else aggregate(values, length, step)
+    short, long = short_window // step, long_window // step
+    nothing = {"r_short": np.nan, "reference": np.nan, "state": "unknown", "p_raw": np.nan}
+    if short < 10 or short + long > len(series):
+        return nothing
+    try:
+        here = situation(*(np.ascontiguousarray(series[:, i]) for i in (0, 1)), short, long)
+    except DataError:
+        return nothing
+    p = np.nan
+    if here.state != "weak":
+        events = Events(pair, basis, here, short, horizon)
+
+        def share(futures: Futures) -> Array:
+            paths = events.paths(futures)
+            begin, end = fresh_slice(horizon)
+            if length > 1:
+                # Sums that lie inside the fresh window only.
+                fresh = aggregate(paths[:, begin:end], length, step)
+                begin, end = 0, fresh.shape[1]
+            else:
+                fresh = paths
+            structural = is_structural(
+                _correlation(fresh, begin, end), here.sign, here.midpoint
+            )
+            return np.asarray(structural.mean())
+
+        p = float(pool.average(share))
+    return {"r_short": here.r_short, "reference": here.reference, "state": here.state, "p_raw": p}
+
+
+def _correlation(paths: Array, begin: int, end: int) -> Array:
+    from regimecorr.kernels.rolling import path_correlation
+
+    out: Array = path_correlation(np.ascontiguousarray(paths), begin, end)
+    return out

@@ -1,0 +1,124 @@
+"""Rolling Pearson correlation, of one sample and along simulated paths."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_REFRESH = 64  # rows after which the running sums are rebuilt, so that rounding cannot accumulate
+_SPIKE = 1e4  # a leaving value this many times the window's mean square would cancel catastrophically
+
+
+@njit(cache=True, nogil=True)
+def window_moments(x, y, start, stop):
+    """Return the means and centred second moments of ``x[start:stop]`` and ``y[start:stop]``."""
+    n = stop - start
+    mean_x = 0.0
+    mean_y = 0.0
+    for i in range(start, stop):
+        mean_x += x[i]
+        mean_y += y[i]
+    mean_x /= n
+    mean_y /= n
+    sxx = 0.0
+    syy = 0.0
+    sxy = 0.0
+    for i in range(start, stop):
+        dx = x[i] - mean_x
+        dy = y[i] - mean_y
+        sxx += dx * dx
+        syy += dy * dy
+        sxy += dx * dy
+    return mean_x, mean_y, sxx, syy, sxy
+
+
+@njit(cache=True, nogil=True)
+def correlation_from_moments(sxx, syy, sxy):
+    """Pearson correlation from centred moments; NaN where a series is constant."""
+    if sxx <= 0.0 or syy <= 0.0:
+        return np.nan
+    r = sxy / np.sqrt(sxx) / np.sqrt(syy)
+    return min(1.0, max(-1.0, r))
+
+
+@njit(cache=True, nogil=True)
+def pearson(x, y):
+    """Pearson correlation of two vectors."""
+    _, _, sxx, syy, sxy = window_moments(x, y, 0, x.shape[0])
+    return correlation_from_moments(sxx, syy, sxy)
+
+
+@njit(cache=True, nogil=True)
+def rolling_pearson(x, y, window):
+    """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``; NaN before the first full window."""
+    n = x.shape[0]
+    out = np.full(n, np.nan)
+    if n < window:
+        return out
+    mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, 0, window)
+    out[window - 1] = correlation_from_moments(sxx, syy, sxy)
+    age = 0
+    for t in range(window, n):
+        old_x = x[t - window]
+        old_y = y[t - window]
+        dx = old_x - mean_x
+        dy = old_y - mean_y
+        age += 1
+        if age >= _REFRESH or dx * dx * window > _SPIKE * sxx or dy * dy * window > _SPIKE * syy:
+            spiked = True
+        else:
+            spiked = 2.0 * dx * dx > sxx or 2.0 * dy * dy > syy
+        if spiked:
+            mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, t - window + 1, t + 1)
+            age = 0
+        else:
+            # Replace one observation: update of the mean and of the centred moments in one step.
+            step_x = (x[t] - old_x) / window
+            step_y = (y[t] - old_y) / window
+            new_x = mean_x + step_x
+            new_y = mean_y + step_y
+            sxx += (x[t] - old_x) * (x[t] - new_x + old_x - mean_x)
+            syy += (y[t] - old_y) * (y[t] - new_y + old_y - mean_y)
+            sxy += (x[t] - old_x) * (y[t] - new_y) + (y[t] - old_y) * (old_x - mean_x)
+            mean_x = new_x
+            mean_y = new_y
+        out[t] = correlation_from_moments(sxx, syy, sxy)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def path_correlation(paths, start, stop):
+    """Correlation over steps ``start .. stop - 1`` of each path; ``paths`` is (n_paths, horizon, 2)."""
+    n_paths = paths.shape[0]
+    out = np.empty(n_paths)
+    for p in range(n_paths):
+        out[p] = pearson(paths[p, start:stop, 0], paths[p, start:stop, 1])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def first_passage_above(history, paths, window, threshold):
+    """First step at which the rolling correlation exceeds ``threshold``; 0 if it never does.
+
+    ``history`` holds at least ``window - 1`` rows before the first simulated step; step 1 is the
+    first simulated row.
+    """
+    n_paths, horizon, _ = paths.shape
+    keep = window - 1
+    x = np.empty(keep + horizon)
+    y = np.empty(keep + horizon)
+    first = history.shape[0] - keep
+    for i in range(keep):
+        x[i] = history[first + i, 0]
+        y[i] = history[first + i, 1]
+    out = np.zeros(n_paths, dtype=np.int64)
+    for p in range(n_paths):
+        for h in range(horizon):
+            x[keep + h] = paths[p, h, 0]
+            y[keep + h] = paths[p, h, 1]
+        r = rolling_pearson(x, y, window)
+        for h in range(horizon):
+            if r[keep + h] > threshold:
+                out[p] = h + 1
+                break
+    return out

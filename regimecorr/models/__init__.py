@@ -1,0 +1,1 @@
+"""Correlation models behind one protocol, and their GARCH margins."""

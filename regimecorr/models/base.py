@@ -1,0 +1,265 @@
+"""The protocol of a correlation model: specification, result, simulated futures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from regimecorr.errors import ModelError
+from regimecorr.kernels.garch import garch_paths
+from regimecorr.models.margins import GARCH, MarginsResult, identity_margins
+
+Array: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+RandomState: TypeAlias = int | np.random.Generator | None
+Distribution: TypeAlias = Literal["normal", "t"]
+
+RECENT_ROWS = 90
+N_DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Futures:
+    """Simulated paths of a pair.
+
+    Attributes
+    ----------
+    returns : ndarray of shape (n_paths, horizon, 2)
+        Simulated returns, in the units of the returns that were fitted.
+    correlation : ndarray of shape (n_paths, horizon)
+        Latent conditional correlation of each simulated row.
+    recent : ndarray of shape (n_paths,)
+        Latent correlation averaged over the last rows of the sample, drawn on the same path given
+        the full sample (smoothed).
+    draw : ndarray of shape (n_paths,)
+        Which parameter draw the path uses.
+    """
+
+    returns: Array
+    correlation: Array
+    recent: Array
+    draw: IntArray
+
+
+class Noise:
+    """Random numbers of a simulation: independent over all paths, or common to every parameter draw.
+
+    With ``common=True`` the k-th path of every draw uses the same numbers, so that differences between
+    draws are differences between parameters.
+    """
+
+    def __init__(self, n_paths: int, n_draws: int, rng: np.random.Generator, *, common: bool) -> None:
+        self.n_draws = min(n_draws, n_paths)
+        self.draw: IntArray = np.arange(n_paths) * self.n_draws // n_paths
+        self._rng = rng
+        self._common = common
+        first = np.searchsorted(self.draw, np.arange(self.n_draws))
+        self._within = np.arange(n_paths) - first[self.draw]
+
+    def _spread(self, sample: Array) -> Array:
+        return sample[self._within] if self._common else sample
+
+    def _rows(self) -> int:
+        return int(self._within.max()) + 1 if self._common else self.draw.size
+
+    def uniform(self, *shape: int) -> Array:
+        """Uniforms of shape (n_paths, *shape)."""
+        return self._spread(self._rng.random((self._rows(), *shape)))
+
+    def normal(self, *shape: int) -> Array:
+        """Standard normals of shape (n_paths, *shape)."""
+        return self._spread(self._rng.standard_normal((self._rows(), *shape)))
+
+    def shocks(self, nu: Array, horizon: int) -> Array:
+        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t with ``nu`` (n_draws,)."""
+        out = self.normal(horizon, 2)
+        if np.all(np.isinf(nu)):
+            return out
+        if not self._common:
+            shape = nu[self.draw][:, None] / 2.0
+            chi2 = 2.0 * self._rng.standard_gamma(np.broadcast_to(shape, out.shape[:2]))
+        else:
+            chi2 = np.empty(out.shape[:2])
+            seed = int(self._rng.integers(2**63))
+            for value in np.unique(nu):
+                gamma = np.random.default_rng(seed).standard_gamma(
+                    value / 2.0, (self._rows(), horizon)
+                )
+                chosen = nu[self.draw] == value
+                chi2[chosen] = 2.0 * gamma[self._within[chosen]]
+        out *= np.sqrt((nu[self.draw][:, None] - 2.0) / chi2)[:, :, None]
+        return out
+
+
+class CorrelationResult(ABC):
+    """What every fitted correlation model answers.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model, as the verdict prints it.
+    params : Series
+        Estimates (fitted models) or posterior means (grid models) of the correlation stage.
+    margins : MarginsResult
+        The fitted margins; the identity when the model was given standardized residuals.
+    correlation_loglikelihood : float
+        Log-likelihood of the standardized residuals.
+    score : float
+        What the pool weighs: the log marginal likelihood of grid models, or the maximised log-likelihood of the
+        standardized residuals less ``k / 2 ln T`` of fitted models.
+    filtered, smoothed : Series
+        Conditional correlation by date. ``filtered`` at t uses returns to t (DCC: to t - 1); ``smoothed`` uses the
+        full sample and is not for trading.
+    converged : bool
+        Whether margins and correlation stage converged; ``message`` says why not.
+    """
+
+    name: str
+    params: pd.Series
+    margins: MarginsResult
+    correlation_loglikelihood: float
+    score: float
+    filtered: pd.Series
+    smoothed: pd.Series
+    converged: bool
+    message: str
+
+    @property
+    def loglikelihood(self) -> float:
+        """Joint log-likelihood of the returns: correlation stage less the log volatilities."""
+        return self.correlation_loglikelihood - self.margins.log_volatility
+
+    @property
+    def n_obs(self) -> int:
+        """Number of returns."""
+        return len(self.filtered)
+
+    @abstractmethod
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> Any:
+        """Draw parameters given the data."""
+
+    @abstractmethod
+    def _continue(
+        self, draws: Any, noise: Noise, horizon: int, recent: int
+    ) -> tuple[Array, Array, Array]:
+        """Return (correlation, correlated shocks, recent mean) of the paths that start after the last row."""
+
+    @abstractmethod
+    def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Return (correlation, correlated shocks) of new histories at the estimated parameters."""
+
+    def simulate(
+        self,
+        n_paths: int,
+        horizon: int,
+        rng: RandomState = None,
+        *,
+        n_draws: int = N_DRAWS,
+        recent: int = RECENT_ROWS,
+        common_shocks: bool = False,
+        options: Any = None,
+    ) -> Futures:
+        """Continue from the last row of the sample, with parameter and state uncertainty.
+
+        Parameters
+        ----------
+        n_paths : int
+            Number of paths; a multiple of ``n_draws`` gives every parameter draw the same number.
+        horizon : int
+            Rows to simulate.
+        rng : int, Generator or None
+            Seed or generator.
+        n_draws : int, default 200
+            Number of draws of the parameters (margins and correlation).
+        recent : int, default 90
+            Rows over which ``Futures.recent`` averages.
+        common_shocks : bool, default False
+            Use the same random numbers for every parameter draw.
+        options : object, optional
+            What a model's own parameter draws take; see `BreakCorrelation`.
+
+        Returns
+        -------
+        Futures
+        """
+        if n_paths < 1 or horizon < 1:
+            raise ModelError(
+                f"n_paths={n_paths} and horizon={horizon} must both be at least 1."
+            )
+        recent = min(recent, self.n_obs)
+        generator = np.random.default_rng(rng)
+        for_parameters, for_margins, for_paths = generator.spawn(3)
+        noise = Noise(n_paths, n_draws, for_paths, common=common_shocks)
+        draws = self._draw_parameters(noise.n_draws, for_parameters, options)
+        margins = self.margins.draw(noise.n_draws, for_margins)
+        rho, z, recent_mean = self._continue(draws, noise, horizon, recent)
+        returns = garch_paths(z, noise.draw, *margins)
+        return Futures(returns, rho, recent_mean, noise.draw)
+
+    def replicate(self, n_paths: int, rng: RandomState = None, *, n_obs: int | None = None) -> Futures:
+        """Make whole new histories at the estimated parameters (grid models: drawn from the posterior).
+
+        Parameters
+        ----------
+        n_paths : int
+            Number of histories.
+        rng : int, Generator or None
+            Seed or generator.
+        n_obs : int, optional
+            Rows of each history; default as many as the sample has.
+
+        Returns
+        -------
+        Futures
+            ``returns`` is (n_paths, n_obs, 2); ``recent`` averages the last 90 rows of each history.
+        """
+        rows = self.n_obs if n_obs is None else n_obs
+        if n_paths < 1 or rows < 1:
+            raise ModelError(f"n_paths={n_paths} and n_obs={rows} must both be at least 1.")
+        generator = np.random.default_rng(rng)
+        for_parameters, for_paths = generator.spawn(2)
+        noise = Noise(n_paths, n_paths, for_paths, common=False)
+        rho, z = self._restart(noise, rows, for_parameters)
+        margins = self.margins.repeat(n_paths)
+        returns = garch_paths(z, noise.draw, *margins)
+        return Futures(returns, rho, rho[:, -RECENT_ROWS:].mean(axis=1), noise.draw)
+
+    def summary(self) -> str:
+        """Return a short text: estimates, likelihood, convergence."""
+        lines = [f"{self.name}: {self.n_obs} returns of {' and '.join(self.margins.names)}"]
+        lines += [f"  {key:<18}{value: .6g}" for key, value in self.params.items()]
+        lines.append(f"  log-likelihood    {self.loglikelihood: .3f} (joint)")
+        lines.append(f"  correlation stage {self.correlation_loglikelihood: .3f}")
+        lines.append(f"  score             {self.score: .3f}")
+        state = "converged" if self.converged else f"NOT converged: {self.message}"
+        lines.append(f"  {state}")
+        return "\n".join(lines)
+
+
+def resolve_margins(
+    spec: GARCH | None, returns: pd.DataFrame | Array, fitted: MarginsResult | None
+) -> MarginsResult:
+    """Return the margins a correlation model works on: given, fitted now, or the identity."""
+    if fitted is not None:
+        if len(fitted.std_resid) != len(returns):
+            raise ModelError(
+                f"The fitted margins have {len(fitted.std_resid)} rows and the returns {len(returns)}; "
+                "fit the margins on the same returns."
+            )
+        return fitted
+    if spec is None:
+        return identity_margins(returns)
+    return spec.fit(returns)
+
+
+def residual_pair(margins: MarginsResult) -> Array:
+    """Return the (n_obs, 2) standardized residuals, contiguous; two assets only."""
+    z = np.ascontiguousarray(margins.std_resid.to_numpy(dtype=float))
+    if z.shape[1] != 2:
+        raise ModelError(f"This model takes two return series; got {z.shape[1]}: {margins.names}.")
+    return z

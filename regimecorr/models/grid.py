@@ -1,0 +1,312 @@
+"""Bayesian models whose correlation lives on a grid of Fisher z values: shared fitting and simulation.
+
+A model lists *settings* (hazard, level prior, step size ...), each with a prior probability. Every setting is filtered exactly,
+together with every node of the tail parameter ``nu``; posterior weights of the settings follow from their
+likelihoods, and the log marginal likelihood is the log of their prior-weighted sum.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from regimecorr.errors import ModelError
+from regimecorr.kernels.density import constant_loglikelihood, log_density_table
+from regimecorr.kernels.grid import grid_filter, grid_smoother, sample_backward, scale_rows
+from regimecorr.kernels.paths import correlate
+from regimecorr.models.base import Array, CorrelationResult, Distribution, IntArray, Noise
+from regimecorr.models.margins import MarginsResult
+
+Z_LIMIT = 2.65  # |rho| < 0.990
+NU_RANGE = (2.2, 100.0)
+_SMOOTHED_SETTINGS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """Parameter settings of a grid model; every array has one row per setting.
+
+    ``table`` holds the named parameters (S, ...) that the simulation uses; ``hazard`` (S,), ``prior``, ``up``,
+    ``down`` and ``start`` (S, n_grid) drive the filter; ``log_prior`` (S,) are prior log probabilities.
+    """
+
+    table: pd.DataFrame
+    hazard: Array
+    prior: Array
+    up: Array
+    down: Array
+    start: Array
+    log_prior: Array
+
+    def take(self, rows: IntArray | slice) -> Settings:
+        """Return the chosen settings."""
+        picked = {
+            f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "table"
+        }
+        return Settings(table=self.table.iloc[rows], **picked)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridDraws:
+    """Parameter draws of a grid model: the setting and node of each, and the tail parameter."""
+
+    setting: IntArray
+    node: IntArray
+    nu: Array
+
+
+def fisher_grid(size: int, low: float = -Z_LIMIT, high: float = Z_LIMIT) -> Array:
+    """Equally spaced Fisher z values."""
+    return np.linspace(low, high, size)
+
+
+def normal_weights(grid: Array, mean: float, sd: float) -> Array:
+    """Probabilities of the cells of a grid under N(mean, sd^2), normalised over the grid."""
+    weights = np.exp(-0.5 * ((grid - mean) / sd) ** 2)
+    return np.asarray(weights / weights.sum(), dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantFit:
+    """Maximum likelihood of a constant correlation: Fisher z, ``nu`` and their standard errors."""
+
+    fisher: float
+    nu: float
+    fisher_se: float
+    log_nu_se: float
+
+
+def fit_constant(z: Array, dist: Distribution) -> ConstantFit:
+    """Maximise the likelihood of a constant correlation over Fisher z and ``nu`` by alternating searches."""
+
+    def loglik(fisher: float, nu: float) -> float:
+        return float(constant_loglikelihood(z, np.tanh(fisher), nu))
+
+    fisher, nu = 0.0, 8.0 if dist == "t" else np.inf
+    low, high = np.log(NU_RANGE[0] - 2.0), np.log(NU_RANGE[1] - 2.0)
+    for _ in range(20):
+        before = (fisher, nu)
+        fisher = minimize_scalar(
+            lambda f, v=nu: -loglik(f, v),
+            bounds=(-Z_LIMIT, Z_LIMIT),
+            method="bounded",
+            options={"xatol": 1e-7},
+        ).x
+        if dist == "normal":
+            break
+        nu = 2.0 + float(
+            np.exp(
+                minimize_scalar(
+                    lambda u, f=fisher: -loglik(f, 2.0 + np.exp(u)),
+                    bounds=(low, high),
+                    method="bounded",
+                    options={"xatol": 1e-6},
+                ).x
+            )
+        )
+        if abs(fisher - before[0]) < 1e-7 and abs(nu - before[1]) < 1e-5 * nu:
+            break
+    step = 1e-3
+    top = loglik(fisher, nu)
+    curve = (2.0 * top - loglik(fisher + step, nu) - loglik(fisher - step, nu)) / step**2
+    fisher_se = 1.0 / np.sqrt(max(curve, 1e-2 * len(z)))
+    log_nu_se = 0.0
+    if dist == "t":
+        up, down = nu * np.exp(0.05), 2.0 + (nu - 2.0) * np.exp(-0.05)
+        back, ahead = np.log(nu / down), np.log(up / nu)
+        slope = (loglik(fisher, up) - top) / ahead - (top - loglik(fisher, down)) / back
+        curve = -2.0 * slope / (ahead + back)
+        log_nu_se = float(np.clip(1.0 / np.sqrt(max(curve, 1e-6)), 0.02, 0.35))
+    return ConstantFit(float(fisher), float(nu), float(fisher_se), log_nu_se)
+
+
+def nu_nodes(fit: ConstantFit, dist: Distribution) -> tuple[Array, Array]:
+    """Nodes of ``nu`` around its estimate and their log prior masses (uniform in ``log nu`` over its range)."""
+    if dist == "normal":
+        return np.array([np.inf]), np.array([0.0])
+    step = 1.6 * fit.log_nu_se
+    nodes = fit.nu * np.exp(step * np.arange(-2.0, 3.0))
+    nodes = nodes[(nodes > NU_RANGE[0]) & (nodes < NU_RANGE[1])]
+    if nodes.size == 0:
+        nodes = np.array([np.clip(fit.nu, *NU_RANGE)])
+    mass = step / np.log(NU_RANGE[1] / NU_RANGE[0])
+    return nodes, np.full(nodes.size, np.log(mass))
+
+
+class GridResult(CorrelationResult):
+    """Posterior of a grid model; see `CorrelationResult` for what it answers.
+
+    Attributes
+    ----------
+    settings : DataFrame
+        Every parameter setting with its prior and posterior probability.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        margins: MarginsResult,
+        z: Array,
+        grid: Array,
+        settings: Settings,
+        nodes: Array,
+        node_log_prior: Array,
+    ) -> None:
+        self.name = name
+        self.margins = margins
+        self._z = z
+        self._grid = grid
+        self._rho = np.tanh(grid)
+        self._settings = settings
+        self._nodes = nodes
+        self.converged = margins.converged
+        self.message = margins.message
+        shape = (len(settings.log_prior), nodes.size)
+        loglik = np.empty(shape)
+        best = np.full(len(z), -np.inf)
+        weight = np.zeros(len(z))
+        mean = np.zeros(len(z))
+        prior = settings.log_prior[:, None] + node_log_prior[None, :]
+        for n in range(nodes.size):
+            tables = self._tables(n)
+            for s in range(shape[0]):
+                rows, filtered, _ = self._filter(tables, s, 1)
+                path = np.cumsum(rows)
+                loglik[s, n] = path[-1]
+                # Running posterior weights of the settings, rescaled whenever a better one comes by.
+                level = prior[s, n] + path
+                higher = np.maximum(best, level)
+                keep, add = np.exp(best - higher), np.exp(level - higher)
+                weight = weight * keep + add
+                mean = mean * keep + add * filtered
+                best = higher
+        log_post = prior + loglik
+        self.score = self.correlation_loglikelihood = float(logsumexp(log_post))
+        self._posterior = np.exp(log_post - self.score)
+        self.filtered = pd.Series(mean / weight, index=margins.std_resid.index, name="filtered")
+        by_setting = self._posterior.sum(axis=1)
+        self.settings = settings.table.assign(
+            prior=np.exp(settings.log_prior - logsumexp(settings.log_prior)), posterior=by_setting
+        )
+        average = {c: float(by_setting @ settings.table[c]) for c in settings.table.columns}
+        average["nu"] = float(np.exp(self._posterior.sum(axis=0) @ np.log(nodes)))
+        self.params = pd.Series(average)
+
+    def _tables(self, node: int) -> tuple[Array, Array, Array]:
+        log_table = log_density_table(self._z, self._rho, self._nodes[node])
+        return (log_table, *scale_rows(log_table))
+
+    def _filter(
+        self, tables: tuple[Array, Array, Array], s: int, tail: int
+    ) -> tuple[Array, Array, Array]:
+        p = self._settings
+        out: tuple[Array, Array, Array] = grid_filter(
+            *tables, self._rho, p.start[s], p.hazard[s], p.prior[s], p.up[s], p.down[s], tail
+        )
+        return out
+
+    @cached_property
+    def smoothed(self) -> pd.Series:  # type: ignore[override]
+        """Smoothed mean correlation by date, averaged over the settings with most of the posterior."""
+        order = np.argsort(self._posterior.ravel())[::-1][:_SMOOTHED_SETTINGS]
+        total, out = 0.0, np.zeros(len(self._z))
+        for node in np.unique(order % self._nodes.size):
+            tables = self._tables(int(node))
+            for flat in order[order % self._nodes.size == node]:
+                s = int(flat // self._nodes.size)
+                weight = self._posterior[s, node]
+                _, _, filtered = self._filter(tables, s, len(self._z))
+                p = self._settings
+                out += weight * grid_smoother(
+                    filtered, self._rho, p.hazard[s], p.prior[s], p.up[s], p.down[s]
+                )
+                total += weight
+        return pd.Series(out / total, index=self.filtered.index, name="smoothed")
+
+    def _draw_parameters(
+        self, n_draws: int, rng: np.random.Generator, options: Any
+    ) -> GridDraws:
+        weights = self._posterior.copy()
+        setting, node = np.empty((2, n_draws), dtype=np.int64)
+        uniforms = rng.random(n_draws)
+        for i, hazard in enumerate(np.full(n_draws, np.nan) if options is None else options):
+            pool = weights
+            if not np.isnan(hazard):
+                pool = weights * np.isclose(self._settings.hazard, hazard)[:, None]
+            cumulative = np.cumsum(pool.ravel())
+            flat = int(np.searchsorted(cumulative, uniforms[i] * cumulative[-1], side="right"))
+            setting[i], node[i] = divmod(min(flat, cumulative.size - 1), self._nodes.size)
+        return GridDraws(setting, node, self._nodes[node])
+
+    def _continue(
+        self, draws: GridDraws, noise: Noise, horizon: int, recent: int
+    ) -> tuple[Array, Array, Array]:
+        uniforms = noise.uniform(recent)
+        jitter = noise.uniform() - 0.5
+        start = np.empty(noise.draw.size)
+        recent_mean = np.empty(noise.draw.size)
+        cell = self._grid[1] - self._grid[0] if self._grid.size > 1 else 0.0
+        pairs = draws.setting * self._nodes.size + draws.node
+        for node in np.unique(draws.node):
+            tables = self._tables(int(node))
+            for pair in np.unique(pairs[draws.node == node]):
+                s = int(pair // self._nodes.size)
+                paths = np.flatnonzero(pairs[noise.draw] == pair)
+                _, _, last = self._filter(tables, s, recent)
+                p = self._settings
+                cells = sample_backward(
+                    last, p.hazard[s], p.prior[s], p.up[s], p.down[s], uniforms[paths]
+                )
+                level = self._grid[cells] + (cell * jitter[paths])[:, None]
+                start[paths] = level[:, -1]
+                recent_mean[paths] = np.tanh(level).mean(axis=1)
+        rho = self._future(draws.setting, start, noise, horizon)
+        return rho, correlate(noise.shocks(draws.nu, horizon), rho), recent_mean
+
+    def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        draws = self._draw_parameters(noise.n_draws, rng, None)
+        uniforms = noise.uniform()
+        cumulative = np.cumsum(self._settings.start, axis=1)[draws.setting]
+        cumulative /= cumulative[:, -1:]
+        cells = (cumulative < uniforms[:, None]).sum(axis=1)
+        rho = self._future(draws.setting, self._grid[cells], noise, n_rows)
+        return rho, correlate(noise.shocks(draws.nu, n_rows), rho)
+
+    @abstractmethod
+    def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
+        """Correlations (n_paths, horizon) of paths whose Fisher z starts at ``start`` (n_paths,)."""
+
+
+def require_params(params: pd.Series | dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
+    """Return the named parameters as floats, or say which are missing or unknown."""
+    given = {str(k): float(v) for k, v in dict(params).items()}
+    missing, unknown = set(names) - set(given), set(given) - set(names)
+    if missing or unknown:
+        raise ModelError(
+            f"params must be exactly {list(names)}; missing {sorted(missing)}, unknown {sorted(unknown)}."
+        )
+    return given
+
+
+def local_moves(grid: Array, mean: Array, phi: Array, sigma: Array) -> tuple[Array, Array]:
+    """Move probabilities (S, n_grid) of a birth-death chain with the mean and variance of an AR(1) step.
+
+    The step ``z -> mean + phi (z - mean) + sigma e`` has drift ``(phi - 1)(z - mean)`` and second moment ``drift^2 +
+    sigma^2``; matching both in units of the grid spacing gives the chances of one cell up and down (locally
+    consistent chain, Kushner and Dupuis 2001). Where the drift is too steep for the variance it keeps the drift.
+    """
+    cell = grid[1] - grid[0]
+    drift = (phi[:, None] - 1.0) * (grid[None, :] - mean[:, None]) / cell
+    second = np.clip(drift**2 + (sigma[:, None] / cell) ** 2, np.abs(drift), 1.0)
+    up = np.clip(0.5 * (second + drift), 0.0, 1.0)
+    down = np.clip(0.5 * (second - drift), 0.0, 1.0)
+    up[:, -1] = 0.0
+    down[:, 0] = 0.0
+    return np.ascontiguousarray(up), np.ascontiguousarray(down)

@@ -1,0 +1,193 @@
+"""The frozen answer of `assess`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from regimecorr.inference.levels import LevelAudit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCHEMA_VERSION = 1
+NOT_CALIBRATED = "not yet calibrated"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """Whether the current divergence of a pair is transient or structural, with the reasons.
+
+    Attributes
+    ----------
+    asset, benchmark : str
+        The pair.
+    as_of : Timestamp
+        The last row used; nothing after it was.
+    state : {"weak", "divergent", "strained", "aligned"}
+        How the short correlation stands to the reference.
+    label : str
+        In ``divergent`` or ``strained``: ``transient``, ``undecided`` or ``structural``; otherwise the state.
+    p_structural, p_transient, p_unchanged : float
+        Probabilities that, in the second half of the horizon, the correlation lies on the diverged side of the midpoint;
+        that it does not; and (part of the second) that the low reading was sampling noise. NaN in state ``weak``.
+    p_raw : float
+        The weighted pool, before calibration.
+    interval : tuple of float
+        5 % and 95 % quantiles of ``p_structural`` over parameters, weights and break hazards.
+    calibrated : bool
+        Whether ``p_structural`` was calibrated on past outcomes.
+    base_rate, track_record : str
+        What past verdicts were worth; text while there is no calibration.
+    r_short, r_long, reference, midpoint : float
+        Raw correlations and the frozen midpoint.
+    models : DataFrame
+        By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason; then the panel forecaster and
+        the final row.
+    regimes : DataFrame
+        By regime: correlation, probability today, expected duration, chance of staying without interruption for 21, 63, 126
+        and 252 rows; each with 5 % and 95 % bounds.
+    correlation : DataFrame
+        By date: ``r_short``, ``r_long``, ``dcc`` (to t - 1), ``regime_filtered`` (to t), ``regime_smoothed`` (full
+        sample).
+    forecast : DataFrame
+        By row ahead: quantiles of the conditional correlation and ``p_chart_resolved``, the chance that the rolling short
+        correlation has been above zero by then (the chart's rule, easy by construction).
+    episodes : DataFrame
+        Past divergences; see `find_episodes`.
+    levels : LevelAudit
+        What a chart of price levels shows, and how much of it without any relationship.
+    gap : DataFrame
+        How the log-price gap closes within the horizon: shares of paths under the pool and under independent random walks;
+        ``attrs`` hold its level and z-score.
+    sensitivity : DataFrame
+        ``r_short``, ``reference``, ``state`` and ``p_raw`` for other windows and for 3-day and weekly returns.
+    data : dict
+        Provenance and alignment.
+    settings : dict
+        Arguments of the call.
+    reason : str
+        Why there is no probability, empty when there is one.
+    """
+
+    asset: str
+    benchmark: str
+    as_of: pd.Timestamp
+    basis: str
+    state: str
+    label: str
+    p_structural: float
+    p_transient: float
+    p_unchanged: float
+    p_raw: float
+    interval: tuple[float, float]
+    calibrated: bool
+    base_rate: str
+    r_short: float
+    r_long: float
+    reference: float
+    midpoint: float
+    models: pd.DataFrame
+    regimes: pd.DataFrame
+    correlation: pd.DataFrame
+    forecast: pd.DataFrame
+    episodes: pd.DataFrame
+    levels: LevelAudit
+    gap: pd.DataFrame
+    sensitivity: pd.DataFrame
+    track_record: str
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    prices: pd.DataFrame
+    reason: str = ""
+
+    def summary(self) -> str:
+        """Return the verdict as about thirty lines of text.
+
+        Returns
+        -------
+        str
+        """
+        from regimecorr.reporting.text import summary_text
+
+        return summary_text(self)
+
+    def plot(self) -> Figure:
+        """Draw the verdict on one figure.
+
+        Returns
+        -------
+        Figure
+            Prices, correlations with past divergences, forecast fan and probabilities.
+        """
+        from regimecorr.plotting.overview import overview
+
+        return overview(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the prices as JSON-serialisable data.
+
+        Returns
+        -------
+        dict
+            ``schema_version`` tells the layout; numbers that do not exist are None.
+        """
+        out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+        for item in fields(self):
+            if item.name != "prices":
+                out[item.name] = plain(getattr(self, item.name))
+        out["gap_today"] = plain(dict(self.gap.attrs))
+        return out
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write.
+
+        Returns
+        -------
+        Path
+        """
+        from regimecorr.reporting.html import write_html
+
+        return write_html(self, Path(path))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}, {self.label}, "
+            f"p_structural={self.p_structural:.2f}>"
+        )
+
+
+def plain(value: Any) -> Any:
+    """Turn frames, timestamps and numpy scalars into what the json module can write; NaN becomes None."""
+    if isinstance(value, pd.DataFrame):
+        index = value.index.name or "row"
+        return [
+            {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
+            for label, row in zip(value.index, value.to_dict("records"), strict=True)
+        ]
+    if isinstance(value, LevelAudit):
+        return plain(value.to_dict())
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return str(value)
