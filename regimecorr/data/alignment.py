@@ -279,8 +279,9 @@ def _cut_day(as_of: str | dt.date | np.datetime64, days: pd.Index) -> pd.Timesta
     earlier = days[days <= day]
     age = (day - earlier[-1]).days if len(earlier) else 0
     if not len(earlier) or age > _AS_OF_SLACK_DAYS:
-        found = f"{age} days after the last common row before it, {earlier[-1]:%Y-%m-%d}"
-        where = found if len(earlier) else "before the first common row"
+        where = "before the first common row"
+        if len(earlier):
+            where = f"{age} days after the last common row before it, {earlier[-1]:%Y-%m-%d}"
         raise AsOfError(
             f"as_of is {day:%Y-%m-%d}, {where}; the common rows run from {days[0]:%Y-%m-%d} to "
             f"{days[-1]:%Y-%m-%d} and as_of may be at most {_AS_OF_SLACK_DAYS} days after one of "

@@ -20,7 +20,9 @@ def default_pair(asset: str | None, benchmark: str | None) -> tuple[pd.DataFrame
         Prices and the names of asset and benchmark.
     """
     try:
-        prices = download(list(DEFAULT_TICKERS), timeout=5.0, retries=0).rename(columns=DEFAULT_TICKERS)
+        prices = download(list(DEFAULT_TICKERS), timeout=5.0, retries=0).rename(
+            columns=DEFAULT_TICKERS
+        )
     except DownloadError as error:
         warn_user(
             "Real prices could not be had, so the bundled SIMULATED twin of Ethereum and the Russell 2000 is "

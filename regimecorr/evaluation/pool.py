@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import DegenerateRegimeWarning, EstimationError
 from regimecorr.evaluation.pooling import MEMBERS, Array, pool_weights
@@ -22,7 +23,7 @@ from regimecorr.models.margins import MarginsResult
 from regimecorr.models.switching import SwitchingCorrelation
 
 OUTER_DRAWS = 200
-INNER_PATHS = 30
+INNER_PATHS = 20
 
 #: Specification of every member; all work on the same fitted margins.
 SPECS: dict[str, Any] = {
@@ -170,7 +171,8 @@ def run_pool(
         return member
 
     streams = rng.spawn(len(MEMBERS))
-    with warnings.catch_warnings():
+    # The matrices are tiny: BLAS threads would only wait for each other.
+    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # A regime that the data do not need is a finding of the pool, reported in its table.
         warnings.simplefilter("ignore", DegenerateRegimeWarning)
         found = Parallel(n_jobs=n_jobs, prefer="threads")(

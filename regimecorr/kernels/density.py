@@ -26,24 +26,37 @@ def log_density(z1, z2, rho, nu):
 
 
 @njit(cache=True, nogil=True)
-def log_density_table(z, rho, nu):
-    """Log densities of every row at every correlation of a grid, (n_obs, n_grid)."""
+def density_table(z, rho, nu):
+    """Densities of every row at every correlation of a grid, divided by the row's maximum.
+
+    Returns the (n_obs, n_grid) table, in [0, 1], and the (n_obs,) logarithms of the maxima.
+    """
     n = z.shape[0]
     size = rho.shape[0]
     table = np.empty((n, size))
-    const = -LOG_2PI
-    if not np.isinf(nu):
-        const = math.log(0.5 * nu) - math.log(math.pi * (nu - 2.0))
+    top = np.empty(n)
+    normal = np.isinf(nu)
+    const = -LOG_2PI if normal else math.log(0.5 * nu) - math.log(math.pi * (nu - 2.0))
+    base = np.empty(size)
+    inverse = np.empty(size)
     for g in range(size):
         one = 1.0 - rho[g] * rho[g]
-        base = const - 0.5 * math.log(one)
-        for t in range(n):
-            q = (z[t, 0] * z[t, 0] + z[t, 1] * z[t, 1] - 2.0 * rho[g] * z[t, 0] * z[t, 1]) / one
-            if np.isinf(nu):
-                table[t, g] = base - 0.5 * q
-            else:
-                table[t, g] = base - 0.5 * (nu + 2.0) * math.log1p(q / (nu - 2.0))
-    return table
+        base[g] = const - 0.5 * math.log(one)
+        inverse[g] = 1.0 / one if normal else 1.0 / (one * (nu - 2.0))
+    power = 0.5 if normal else 0.5 * (nu + 2.0)
+    for t in range(n):
+        square = z[t, 0] * z[t, 0] + z[t, 1] * z[t, 1]
+        cross = 2.0 * z[t, 0] * z[t, 1]
+        best = -np.inf
+        for g in range(size):
+            form = (square - rho[g] * cross) * inverse[g]
+            value = base[g] - power * (form if normal else math.log1p(form))
+            table[t, g] = value
+            best = max(best, value)
+        for g in range(size):
+            table[t, g] = math.exp(table[t, g] - best)
+        top[t] = best
+    return table, top
 
 
 @njit(cache=True, nogil=True)

@@ -26,15 +26,16 @@ def garch_variance(resid, omega, alpha, gamma, beta, backcast):
 
 @njit(cache=True, nogil=True)
 def garch_path(z, mu, omega, alpha, gamma, beta, variance, out):
-    """Returns from shocks ``z`` (n,), starting at conditional variance ``variance``, written to ``out``."""
+    """Returns from shocks ``z`` (n,), starting at conditional variance ``variance``, written to ``out``.
+
+    The squared residual is ``h z^2``, which keeps the square root off the recursion's critical path.
+    """
     h = variance
     for t in range(z.shape[0]):
-        resid = np.sqrt(h) * z[t]
-        out[t] = mu + resid
-        square = resid * resid
-        h = omega + alpha * square + beta * h
-        if resid < 0.0:
-            h += gamma * square
+        shock = z[t]
+        out[t] = mu + np.sqrt(h) * shock
+        news = alpha + gamma if shock < 0.0 else alpha
+        h = omega + h * (beta + news * shock * shock)
 
 
 @njit(cache=True, nogil=True)
@@ -44,9 +45,8 @@ def garch_paths(z, draw, mu, omega, alpha, gamma, beta, variance):
     ``z`` is (n_paths, horizon, 2), ``draw`` (n_paths,) the row of the parameter arrays that each path
     uses; the parameter arrays and ``variance`` are (n_draws, 2).
     """
-    n_paths, horizon, _ = z.shape
-    out = np.empty((n_paths, horizon, 2))
-    for p in range(n_paths):
+    out = np.empty(z.shape)
+    for p in range(z.shape[0]):
         d = draw[p]
         for leg in range(2):
             garch_path(

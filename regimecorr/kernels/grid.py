@@ -15,60 +15,69 @@ import math
 import numpy as np
 from numba import njit
 
+from regimecorr.kernels.density import log_density
 
-@njit(cache=True, nogil=True)
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def advance(state, hazard, prior, up, down, out):
     """One-step-ahead probabilities of the cells, written to ``out``."""
     size = state.shape[0]
     stay_put = 1.0 - hazard
     for k in range(size):
-        mass = state[k] * (1.0 - up[k] - down[k])
-        if k > 0:
-            mass += state[k - 1] * up[k - 1]
-        if k < size - 1:
-            mass += state[k + 1] * down[k + 1]
-        out[k] = stay_put * mass + hazard * prior[k]
+        out[k] = stay_put * state[k] * (1.0 - up[k] - down[k]) + hazard * prior[k]
+    for k in range(size - 1):
+        out[k + 1] += stay_put * state[k] * up[k]
+    for k in range(1, size):
+        out[k - 1] += stay_put * state[k] * down[k]
 
 
 @njit(cache=True, nogil=True)
-def _weigh_in_logs(ahead, log_row, state):
+def _weigh_in_logs(ahead, x, y, rho, nu, state):
     """Bayes' rule for a row whose probabilities underflow; returns the row's log-likelihood."""
     best = -np.inf
     for k in range(ahead.shape[0]):
         if ahead[k] > 0.0:
-            best = max(best, math.log(ahead[k]) + log_row[k])
+            best = max(best, math.log(ahead[k]) + log_density(x, y, rho[k], nu))
     total = 0.0
     for k in range(ahead.shape[0]):
-        state[k] = math.exp(math.log(ahead[k]) + log_row[k] - best) if ahead[k] > 0.0 else 0.0
+        state[k] = 0.0
+        if ahead[k] > 0.0:
+            state[k] = math.exp(math.log(ahead[k]) + log_density(x, y, rho[k], nu) - best)
         total += state[k]
     for k in range(ahead.shape[0]):
         state[k] /= total
     return best + math.log(total)
 
 
-@njit(cache=True, nogil=True)
-def scale_rows(log_table):
-    """Densities divided by each row's maximum, and the logarithms of the maxima."""
-    n, size = log_table.shape
-    table = np.empty((n, size))
-    top = np.empty(n)
-    for t in range(n):
-        top[t] = log_table[t, 0]
-        for k in range(1, size):
-            top[t] = max(top[t], log_table[t, k])
-        for k in range(size):
-            table[t, k] = math.exp(log_table[t, k] - top[t])
-    return table, top
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _weigh(ahead, row, state):
+    """Multiply by the densities of a row; returns the total mass."""
+    total = 0.0
+    for k in range(ahead.shape[0]):
+        state[k] = ahead[k] * row[k]
+        total += state[k]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _normalise(state, total, rho):
+    """Divide by the total mass; returns the mean correlation."""
+    scale = 1.0 / total
+    average = 0.0
+    for k in range(state.shape[0]):
+        state[k] *= scale
+        average += state[k] * rho[k]
+    return average
 
 
 @njit(cache=True, nogil=True)
-def grid_filter(log_table, table, top, rho, start, hazard, prior, up, down, tail):
+def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail):
     """Filter a table of densities.
 
-    Parameters are the (n_obs, n_grid) log densities with their scaled form (`scale_rows`), the grid's
-    correlations and the (n_grid,) start and transition probabilities. Returns the log-likelihood of each row
-    (n_obs,), the filtered mean correlation (n_obs,) and the filtered probabilities of the last ``tail`` rows
-    (tail, n_grid).
+    Parameters are the (n_obs, 2) residuals, the (n_obs, n_grid) densities scaled by each row's maximum with the logarithms
+    of the maxima (`density_table`), the grid's correlations and the (n_grid,) start and transition probabilities. Returns
+    the log-likelihood of each row (n_obs,), the filtered mean correlation (n_obs,) and the filtered probabilities of
+    the last ``tail`` rows (tail, n_grid).
     """
     n, size = table.shape
     loglik = np.empty(n)
@@ -79,21 +88,13 @@ def grid_filter(log_table, table, top, rho, start, hazard, prior, up, down, tail
     for t in range(n):
         if t > 0:
             advance(state, hazard, prior, up, down, ahead)
-        total = 0.0
-        for k in range(size):
-            state[k] = ahead[k] * table[t, k]
-            total += state[k]
+        total = _weigh(ahead, table[t], state)
         if total > 1e-250:
             loglik[t] = math.log(total) + top[t]
-            scale = 1.0 / total
-            for k in range(size):
-                state[k] *= scale
         else:
-            loglik[t] = _weigh_in_logs(ahead, log_table[t], state)
-        average = 0.0
-        for k in range(size):
-            average += state[k] * rho[k]
-        mean[t] = average
+            loglik[t] = _weigh_in_logs(ahead, z[t, 0], z[t, 1], rho, nu, state)
+            total = 1.0
+        mean[t] = _normalise(state, total, rho)
         if t >= n - tail:
             last[t - (n - tail)] = state
     return loglik, mean, last
@@ -158,36 +159,29 @@ def draw_cell(weights, u):
 def sample_backward(last, hazard, prior, up, down, uniforms):
     """Draw cell paths over the last rows given all data (forward filter, backward sampling).
 
-    ``last`` is (tail, n_grid), ``uniforms`` (n_paths, tail); returns cells (n_paths, tail).
+    ``last`` is (tail, n_grid), ``uniforms`` (n_paths, tail); returns cells (n_paths, tail). The cell before is a
+    neighbour, or, if a jump led here, any cell in proportion to its filtered probability.
     """
     tail, size = last.shape
     n_paths = uniforms.shape[0]
     cells = np.empty((n_paths, tail), dtype=np.int64)
-    weights = np.empty(size)
     for p in range(n_paths):
-        cells[p, tail - 1] = draw_cell(last[tail - 1], uniforms[p, tail - 1])
+        k = draw_cell(last[tail - 1], uniforms[p, tail - 1])
+        cells[p, tail - 1] = k
         for t in range(tail - 2, -1, -1):
-            k = cells[p, t + 1]
-            if hazard == 0.0:
-                # Only the neighbours can lead here: no need to weigh the whole grid.
-                low = last[t, k - 1] * up[k - 1] if k > 0 else 0.0
-                mid = last[t, k] * (1.0 - up[k] - down[k])
-                high = last[t, k + 1] * down[k + 1] if k < size - 1 else 0.0
-                goal = uniforms[p, t] * (low + mid + high)
-                if goal < mid:
-                    cells[p, t] = k
-                elif goal < mid + low and k > 0:
-                    cells[p, t] = k - 1
-                else:
-                    cells[p, t] = min(k + 1, size - 1) if high > 0.0 else k
-                continue
+            stay_put = 1.0 - hazard
+            mid = stay_put * last[t, k] * (1.0 - up[k] - down[k])
+            low = stay_put * last[t, k - 1] * up[k - 1] if k > 0 else 0.0
+            high = stay_put * last[t, k + 1] * down[k + 1] if k < size - 1 else 0.0
             jump = hazard * prior[k]
-            for j in range(size):
-                weights[j] = last[t, j] * jump
-            weights[k] += last[t, k] * (1.0 - hazard) * (1.0 - up[k] - down[k])
-            if k > 0:
-                weights[k - 1] += last[t, k - 1] * (1.0 - hazard) * up[k - 1]
-            if k < size - 1:
-                weights[k + 1] += last[t, k + 1] * (1.0 - hazard) * down[k + 1]
-            cells[p, t] = draw_cell(weights, uniforms[p, t])
+            goal = uniforms[p, t] * (mid + low + high + jump)
+            if goal < mid:
+                pass
+            elif goal < mid + low:
+                k -= 1
+            elif goal < mid + low + high:
+                k += 1
+            elif jump > 0.0:
+                k = draw_cell(last[t], (goal - mid - low - high) / jump)
+            cells[p, t] = k
     return cells

@@ -99,7 +99,7 @@ class ConstantCorrelation:
             self.level_sd * np.sqrt(2.0 * np.pi)
         )
         result = self._result(fitted, z, grid, density * (grid[1] - grid[0]), nodes, node_prior)
-        last = result._filter(result._tables(nodes.size // 2), 0, 1)[2][0]
+        last = result._filter(nodes.size // 2, 0, 1)[2][0]
         result.params["rho"] = float(last @ np.tanh(grid))
         return result
 

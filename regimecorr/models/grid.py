@@ -8,7 +8,7 @@ likelihoods, and the log marginal likelihood is the log of their prior-weighted 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +18,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from regimecorr.errors import ModelError
-from regimecorr.kernels.density import constant_loglikelihood, log_density_table
-from regimecorr.kernels.grid import grid_filter, grid_smoother, sample_backward, scale_rows
+from regimecorr.kernels.density import constant_loglikelihood, density_table
+from regimecorr.kernels.grid import grid_filter, grid_smoother, sample_backward
 from regimecorr.kernels.paths import correlate
 from regimecorr.models.base import Array, CorrelationResult, Distribution, IntArray, Noise
 from regimecorr.models.margins import MarginsResult
@@ -44,13 +44,6 @@ class Settings:
     down: Array
     start: Array
     log_prior: Array
-
-    def take(self, rows: IntArray | slice) -> Settings:
-        """Return the chosen settings."""
-        picked = {
-            f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "table"
-        }
-        return Settings(table=self.table.iloc[rows], **picked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +159,7 @@ class GridResult(CorrelationResult):
         self._rho = np.tanh(grid)
         self._settings = settings
         self._nodes = nodes
+        self._tables: dict[int, tuple[Array, Array]] = {}
         self.converged = margins.converged
         self.message = margins.message
         shape = (len(settings.log_prior), nodes.size)
@@ -175,9 +169,8 @@ class GridResult(CorrelationResult):
         mean = np.zeros(len(z))
         prior = settings.log_prior[:, None] + node_log_prior[None, :]
         for n in range(nodes.size):
-            tables = self._tables(n)
             for s in range(shape[0]):
-                rows, filtered, _ = self._filter(tables, s, 1)
+                rows, filtered, _ = self._filter(n, s, 1)
                 path = np.cumsum(rows)
                 loglik[s, n] = path[-1]
                 # Running posterior weights of the settings, rescaled whenever a better one comes by.
@@ -199,16 +192,18 @@ class GridResult(CorrelationResult):
         average["nu"] = float(np.exp(self._posterior.sum(axis=0) @ np.log(nodes)))
         self.params = pd.Series(average)
 
-    def _tables(self, node: int) -> tuple[Array, Array, Array]:
-        log_table = log_density_table(self._z, self._rho, self._nodes[node])
-        return (log_table, *scale_rows(log_table))
+    def _table(self, node: int) -> tuple[Array, Array]:
+        """Densities at one node of ``nu``, kept: every simulation needs them again."""
+        if node not in self._tables:
+            self._tables[node] = density_table(self._z, self._rho, self._nodes[node])
+        return self._tables[node]
 
-    def _filter(
-        self, tables: tuple[Array, Array, Array], s: int, tail: int
-    ) -> tuple[Array, Array, Array]:
+    def _filter(self, node: int, s: int, tail: int) -> tuple[Array, Array, Array]:
         p = self._settings
+        moves = (p.start[s], p.hazard[s], p.prior[s], p.up[s], p.down[s])
+        table, top = self._table(node)
         out: tuple[Array, Array, Array] = grid_filter(
-            *tables, self._rho, p.start[s], p.hazard[s], p.prior[s], p.up[s], p.down[s], tail
+            self._z, table, top, self._rho, self._nodes[node], *moves, tail
         )
         return out
 
@@ -217,17 +212,15 @@ class GridResult(CorrelationResult):
         """Smoothed mean correlation by date, averaged over the settings with most of the posterior."""
         order = np.argsort(self._posterior.ravel())[::-1][:_SMOOTHED_SETTINGS]
         total, out = 0.0, np.zeros(len(self._z))
-        for node in np.unique(order % self._nodes.size):
-            tables = self._tables(int(node))
-            for flat in order[order % self._nodes.size == node]:
-                s = int(flat // self._nodes.size)
-                weight = self._posterior[s, node]
-                _, _, filtered = self._filter(tables, s, len(self._z))
-                p = self._settings
-                out += weight * grid_smoother(
-                    filtered, self._rho, p.hazard[s], p.prior[s], p.up[s], p.down[s]
-                )
-                total += weight
+        p = self._settings
+        for flat in order:
+            s, node = divmod(int(flat), self._nodes.size)
+            weight = self._posterior[s, node]
+            _, _, filtered = self._filter(node, s, len(self._z))
+            out += weight * grid_smoother(
+                filtered, self._rho, p.hazard[s], p.prior[s], p.up[s], p.down[s]
+            )
+            total += weight
         return pd.Series(out / total, index=self.filtered.index, name="smoothed")
 
     def _draw_parameters(
@@ -254,19 +247,17 @@ class GridResult(CorrelationResult):
         recent_mean = np.empty(noise.draw.size)
         cell = self._grid[1] - self._grid[0] if self._grid.size > 1 else 0.0
         pairs = draws.setting * self._nodes.size + draws.node
-        for node in np.unique(draws.node):
-            tables = self._tables(int(node))
-            for pair in np.unique(pairs[draws.node == node]):
-                s = int(pair // self._nodes.size)
-                paths = np.flatnonzero(pairs[noise.draw] == pair)
-                _, _, last = self._filter(tables, s, recent)
-                p = self._settings
-                cells = sample_backward(
-                    last, p.hazard[s], p.prior[s], p.up[s], p.down[s], uniforms[paths]
-                )
-                level = self._grid[cells] + (cell * jitter[paths])[:, None]
-                start[paths] = level[:, -1]
-                recent_mean[paths] = np.tanh(level).mean(axis=1)
+        p = self._settings
+        for pair in np.unique(pairs):
+            s, node = divmod(int(pair), self._nodes.size)
+            paths = np.flatnonzero(pairs[noise.draw] == pair)
+            _, _, last = self._filter(node, s, recent)
+            cells = sample_backward(
+                last, p.hazard[s], p.prior[s], p.up[s], p.down[s], uniforms[paths]
+            )
+            level = self._grid[cells] + (cell * jitter[paths])[:, None]
+            start[paths] = level[:, -1]
+            recent_mean[paths] = np.tanh(level).mean(axis=1)
         rho = self._future(draws.setting, start, noise, horizon)
         return rho, correlate(noise.shocks(draws.nu, horizon), rho), recent_mean
 
