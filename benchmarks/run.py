@@ -4,8 +4,8 @@ Run it in an environment in which the package is installed::
 
     python benchmarks/run.py [--repeats 5] [--n-obs 2500]
 
-It prints a table and writes ``benchmarks/results.json``: the best and the median of the repeats, with the versions
-and the number of cores. Nothing that names the machine or the day is recorded.
+It prints a table and writes ``benchmarks/results.json``: the best and the median of the repeats,
+with the versions and the number of cores. Nothing that names the machine or the day is recorded.
 """
 
 from __future__ import annotations

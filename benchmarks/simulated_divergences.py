@@ -1,9 +1,11 @@
 """How well does the uncalibrated verdict rank simulated divergences whose outcome is known?
 
-Worlds in equal parts; each gives one divergence, judged on a random day of its spell and at its first row. The outcome is
-the event itself (the fresh correlation lies on the diverged side of the midpoint), not the world's label.
+Worlds in equal parts; each gives one divergence, judged on a random day of its spell and at its
+first row. The outcome is the event itself (the fresh correlation lies on the diverged side of the
+midpoint), not the world's label.
 
-    python benchmarks/simulated_divergences.py --n 600 --out docs/_results/simulated_divergences.json
+    python benchmarks/simulated_divergences.py --n 600 --out
+    docs/_results/simulated_divergences.json
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ HORIZON = 252
 
 
 def find_divergence(world: str, rng: np.random.Generator) -> tuple[rc.simulate, int, int]:
-    """A simulated pair with one matured divergence: the pair, its first row and a random row of the spell."""
+    """A simulated pair with one matured divergence: the pair, its first row and a random row of
+    the spell.
+    """
     while True:
         pair = rc.simulate(world, n_obs=N_OBS, rng=rng)
         x, y = (pair.returns[c].to_numpy() for c in pair.returns.columns)
@@ -72,7 +76,9 @@ def judge(pair: Any, row: int, seed: int, n_paths: int) -> dict[str, Any]:
 
 
 def scores(frame: pd.DataFrame) -> dict[str, float]:
-    """AUC with a bootstrap standard error, Brier score and skill against the base rate, per member AUC."""
+    """AUC with a bootstrap standard error, Brier score and skill against the base rate, per member
+    AUC.
+    """
     rng = np.random.default_rng(0)
     y, p = frame["outcome"].to_numpy(), frame["p"].to_numpy()
     boot = []
@@ -100,7 +106,9 @@ def scores(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def run(n: int, seed: int, n_paths: int, *, at_entry: bool = True) -> tuple[dict[str, Any], pd.DataFrame]:
+def run(
+    n: int, seed: int, n_paths: int, *, at_entry: bool = True
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Judge ``n`` divergences; returns the scores and one row per verdict."""
     rows, errors = [], 0
     began = time.perf_counter()
@@ -121,14 +129,15 @@ def run(n: int, seed: int, n_paths: int, *, at_entry: bool = True) -> tuple[dict
     for when, part in frame.groupby("when"):
         out[str(when)] = scores(part)
         out[str(when)]["by_world"] = {
-            str(w): {"n": len(g), "structural": round(float(g["outcome"].mean()), 3), "mean_p": round(float(g["p"].mean()), 3)}
+            str(w): {
+                "n": len(g),
+                "structural": round(float(g["outcome"].mean()), 3),
+                "mean_p": round(float(g["p"].mean()), 3),
+            }
             for w, g in part.groupby("world")
         }
     out["seconds"] = round(time.perf_counter() - began)
     return out, frame
-
-
-
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-"""Is a divergence of two correlated assets transient or structural? A probability that can be scored.
+"""Is a divergence of two correlated assets transient or structural? A probability that can be
+scored.
 
 Start with `assess`; see the documentation for the definitions behind every number.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -28,7 +27,7 @@ from regimecorr.evaluation.tables import (
     gap_table,
     regime_table,
 )
-from regimecorr.events import Array, Basis, check_windows, series_on_basis, situation
+from regimecorr.events import Basis, check_windows, series_on_basis, situation
 from regimecorr.inference.levels import audit_of
 from regimecorr.models.margins import GARCH
 from regimecorr.progress import LateProgress
@@ -57,16 +56,18 @@ def assess(
 ) -> Verdict:
     """Estimate the probability that the current divergence of a pair is structural.
 
-    Five families of models (constant, mean-reverting, recurrent regimes, permanent breaks, drift) are fitted on the pair's own
-    history to ``as_of``, simulated ``horizon`` rows ahead with parameter and state uncertainty, weighted by their
-    likelihood, and the event is counted: *structural* when the correlation of the fresh second half of the horizon lies on the
-    diverged side of the midpoint that is frozen today.
+    Five families of models (constant, mean-reverting, recurrent regimes, permanent breaks, drift)
+    are fitted on the pair's own history to ``as_of``, simulated ``horizon`` rows ahead with
+    parameter and state uncertainty, weighted by their likelihood, and the event is counted:
+    *structural* when the correlation of the fresh second half of the horizon lies on the diverged
+    side of the midpoint that is frozen today.
 
     Parameters
     ----------
     prices : DataFrame, dict of Series, path or None
-        Prices; anything `load_prices` takes. None: Ethereum and the Russell 2000 from the cache or a download, and
-        without a network their bundled simulated twin, with a `BundledDataWarning`.
+        Prices; anything `load_prices` takes. None: Ethereum and the Russell 2000 from the cache or
+        a download, and without a network their bundled simulated twin, with a
+        `BundledDataWarning`.
     asset, benchmark : str, optional
         Columns; may be omitted when there are two.
     as_of : str, date or Timestamp, optional
@@ -78,10 +79,11 @@ def assess(
     method : {"pool"}, default "pool"
         How models become a probability.
     calibration : {"market", "simulated"} or None, default "market"
-        Calibration to apply. None is available before its first vintage: the raw pool is given with an
-        `UncalibratedWarning`. ``None`` asks for the raw pool.
+        Calibration to apply. None is available before its first vintage: the raw pool is given
+        with an `UncalibratedWarning`. ``None`` asks for the raw pool.
     family_prior : mapping, optional
-        Prior weight by family (``constant``, ``mean_reverting``, ``recurrent``, ``break``, ``drift``); default: alike.
+        Prior weight by family (``constant``, ``mean_reverting``, ``recurrent``, ``break``,
+        ``drift``); default: alike.
     thresholds : tuple of float, default (1/3, 2/3)
         The label is ``transient`` below the first and ``structural`` above the second.
     n_paths : int, default 4000
@@ -125,15 +127,14 @@ def assess(
     check_windows(len(values), short_window, long_window, horizon)
     _warn_uncalibrated(basis, calibration, (short_window, long_window, horizon))
 
-    x, y = (np.ascontiguousarray(values[:, i]) for i in (0, 1))
-    here = situation(x, y, short_window, long_window)
+    here = situation(values, short_window, long_window)
     events = Events(pair, basis, here, short_window, horizon)
 
     generator = np.random.default_rng(rng)
     for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
     with LateProgress(f"{pair.asset} / {pair.benchmark}", len(MEMBERS) + 1) as progress:
         oriented = pair.returns * [float(here.sign), 1.0]
-        margins = GARCH(dist="t").fit(oriented)
+        margins = GARCH().fit(oriented)
         progress.advance("margins")
         pool = run_pool(
             oriented,
@@ -192,7 +193,7 @@ def assess(
         midpoint=here.midpoint,
         models=_model_table(pool, priors, events, p, unchanged),
         regimes=regime_table(pool, here.sign, generator),
-        correlation=correlation_table(pair, x, y, pool, here.sign, short_window, long_window),
+        correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
         episodes=episodes_of(pair, basis, short_window, long_window, horizon),
         levels=audit_of(pair, short_window, long_window, (0.6, 0.9), 0.3, horizon, 200, for_audit),
@@ -216,7 +217,9 @@ def _check_options(
     if method != "pool":
         raise ModelError(f"method={method!r} is unknown; this version knows 'pool'.")
     if calibration not in ("market", "simulated", None):
-        raise ModelError(f"calibration={calibration!r} is unknown; use 'market', 'simulated' or None.")
+        raise ModelError(
+            f"calibration={calibration!r} is unknown; use 'market', 'simulated' or None."
+        )
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
     if n_paths < OUTER_DRAWS:
@@ -225,9 +228,7 @@ def _check_options(
         raise ModelError("n_jobs=0 is no number of threads; use 1 or more, or -1 for all cores.")
 
 
-def _warn_uncalibrated(
-    basis: str, calibration: str | None, windows: tuple[int, int, int]
-) -> None:
+def _warn_uncalibrated(basis: str, calibration: str | None, windows: tuple[int, int, int]) -> None:
     """One warning, the most specific one."""
     if basis != "returns":
         warn_user(
@@ -273,16 +274,17 @@ def _model_table(
     for family, names in FAMILIES.items():
         for name in names:
             member = pool.members[name]
-            alive = member.futures is not None
-            known = alive and events.here.state != "weak"
+            futures = member.futures if events.here.state != "weak" else None
             rows.append(
                 {
                     "member": name,
                     "family": family,
                     "prior": priors[name],
                     "weight": pool.weights[name],
-                    "p_structural": events.structural(member.futures).mean() if known else np.nan,
-                    "p_unchanged": events.unchanged(member.futures).mean() if known else np.nan,
+                    "p_structural": np.nan
+                    if futures is None
+                    else events.structural(futures).mean(),
+                    "p_unchanged": np.nan if futures is None else events.unchanged(futures).mean(),
                     "score": member.score,
                     "converged": member.fit.converged if member.fit is not None else False,
                     "reason": member.reason,

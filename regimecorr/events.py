@@ -1,7 +1,8 @@
 """The definitions, read off a path: state, midpoint, fresh, structural, gap and its pathway.
 
-Time is in rows of the aligned table; row t is the last one. ``o`` is the sign of the reference: states, midpoints and events are
-read on correlations multiplied by ``o``, so negating one asset's returns changes nothing.
+Time is in rows of the aligned table; row t is the last one. ``o`` is the sign of the reference:
+states, midpoints and events are read on correlations multiplied by ``o``, so negating one asset's
+returns changes nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Situation:
     Attributes
     ----------
     r_short, r_long, reference : float
-        Raw correlations: the last ``short_window`` rows, the last ``long_window`` rows, and the ``long_window`` rows
-        that ended before the short window began.
+        Raw correlations: the last ``short_window`` rows, the last ``long_window`` rows, and the
+        ``long_window`` rows that ended before the short window began.
     sign : int
         ``o``: 1 or -1, the sign of the reference.
     midpoint : float
@@ -50,13 +51,20 @@ class Situation:
 
 
 def series_on_basis(pair: AlignedPair, basis: Basis) -> Array:
-    """Return the (n_obs, 2) series whose correlation is read; row i belongs to price i + 1 of the table."""
+    """Return the (n_obs, 2) series whose correlation is read; row i belongs to price i + 1 of the
+    table.
+    """
     if basis not in get_args(Basis):
         raise DataError(f"basis={basis!r} is unknown; use one of {', '.join(get_args(Basis))}.")
     if basis == "returns":
         return np.ascontiguousarray(pair.returns.to_numpy())
     prices = pair.prices.to_numpy()[1:]
     return np.ascontiguousarray(np.log(prices) if basis == "log_levels" else prices)
+
+
+def legs(values: Array) -> tuple[Array, Array]:
+    """Both columns of (n_obs, 2) series, contiguous as the kernels want them."""
+    return np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1])
 
 
 def check_windows(n_rows: int, short_window: int, long_window: int, horizon: int = 2) -> None:
@@ -85,8 +93,9 @@ def midpoint_of(r_short: Any, reference: Any) -> Any:
     return sign * (np.abs(reference) + np.minimum(sign * r_short, 0.0)) / 2.0
 
 
-def situation(x: Array, y: Array, short_window: int, long_window: int) -> Situation:
-    """Read the situation at the last row of two series."""
+def situation(values: Array, short_window: int, long_window: int) -> Situation:
+    """Read the situation at the last row of (n_obs, 2) series."""
+    x, y = legs(values)
     n = x.size
     r_short = float(pearson(x[n - short_window :], y[n - short_window :]))
     r_long = float(pearson(x[n - long_window :], y[n - long_window :]))
@@ -113,7 +122,9 @@ def _state(oriented_short: float, reference: float, oriented_middle: float) -> S
 
 
 def state_history(x: Array, y: Array, short_window: int, long_window: int) -> pd.DataFrame:
-    """Return ``r_short, r_long, reference, midpoint, state`` of every row; the state is empty before the first full one."""
+    """Return ``r_short, r_long, reference, midpoint, state`` by row; no state before the first
+    full reference.
+    """
     r_short = rolling_pearson(x, y, short_window)
     r_long = rolling_pearson(x, y, long_window)
     reference = np.full(x.size, np.nan)
@@ -122,12 +133,23 @@ def state_history(x: Array, y: Array, short_window: int, long_window: int) -> pd
     sign = np.where(reference < 0, -1.0, 1.0)
     known = np.isfinite(reference) & np.isfinite(r_short)
     state = np.select(
-        [~known, np.abs(reference) < WEAK_REFERENCE, sign * r_short <= 0, sign * r_short < sign * middle],
+        [
+            ~known,
+            np.abs(reference) < WEAK_REFERENCE,
+            sign * r_short <= 0,
+            sign * r_short < sign * middle,
+        ],
         ["", "weak", "divergent", "strained"],
         "aligned",
     )
     return pd.DataFrame(
-        {"r_short": r_short, "r_long": r_long, "reference": reference, "midpoint": middle, "state": state}
+        {
+            "r_short": r_short,
+            "r_long": r_long,
+            "reference": reference,
+            "midpoint": middle,
+            "state": state,
+        }
     )
 
 
@@ -143,7 +165,9 @@ def fresh_correlation(paths: Array, horizon: int) -> Array:
 
 
 def is_structural(fresh: Any, sign: int, middle: float) -> Any:
-    """Structural: a year on the relationship is nearer to the diverged level than to its reference."""
+    """Structural: a year on the relationship is nearer to the diverged level than to its
+    reference.
+    """
     return sign * np.asarray(fresh) < sign * middle
 
 
@@ -166,7 +190,8 @@ def rolling_correlation(
     window : int, default 90
         Rows of the window, at least 10.
     basis : {"returns", "levels", "log_levels"}, default "returns"
-        What is correlated. Correlations of price levels trend together by chance; see `audit_levels`.
+        What is correlated. Correlations of price levels trend together by chance; see
+        `audit_levels`.
 
     Returns
     -------
@@ -185,11 +210,11 @@ def rolling_correlation(
     >>> rc.rolling_correlation(prices, window=90).dropna().size
     611
     """
-    pair = align(prices, asset=asset, benchmark=benchmark)
+    if not isinstance(window, (int, np.integer)) or window < 10:
+        raise WindowError(f"window={window!r} must be a whole number of rows, at least 10.")
+    pair = align(prices, asset=asset, benchmark=benchmark, min_rows=int(window) + 1)
     values = series_on_basis(pair, basis)
-    if not isinstance(window, (int, np.integer)) or not 10 <= window <= len(values):
-        raise WindowError(f"window={window!r} must be a whole number from 10 to {len(values)} rows.")
-    r = rolling_pearson(values[:, 0].copy(), values[:, 1].copy(), int(window))
+    r = rolling_pearson(*legs(values), int(window))
     return pd.Series(r, index=pair.returns.index, name=f"r{window}")
 
 
@@ -223,7 +248,9 @@ def read_gap(log_prices: Array, long_window: int) -> Gap:
     spread = log_prices[-long_window:, 0] - log_prices[-long_window:, 1]
     mean, sd = float(spread.mean()), float(spread.std(ddof=1))
     if sd <= 0.0:
-        raise DataError("The log-price gap is constant over the long window; there is no gap to read.")
+        raise DataError(
+            "The log-price gap is constant over the long window; there is no gap to read."
+        )
     level = float(spread[-1])
     return Gap(level, (level - mean) / sd, mean, sd)
 
@@ -241,9 +268,10 @@ def gap_pathways(gap: Gap, moves: Array) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a path: ``rows`` until |z| <= 0.5 or a change of sign (0: still open), ``pathway`` (asset-led,
-        benchmark-led or open), ``direction`` of the leading leg (up or down), ``asset_share`` of the closing, and
-        both legs' log moves. The larger signed part of the closing leads.
+        One row a path: ``rows`` until |z| <= 0.5 or a change of sign (0: still open), ``pathway``
+        (asset-led, benchmark-led or open), ``direction`` of the leading leg (up or down),
+        ``asset_share`` of the closing, and both legs' log moves. The larger signed part of the
+        closing leads.
     """
     total = np.cumsum(moves, axis=1)
     z = gap.z + (total[:, :, 0] - total[:, :, 1]) / gap.sd
@@ -259,9 +287,7 @@ def gap_pathways(gap: Gap, moves: Array) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rows": np.where(closed, last + 1, 0),
-            "pathway": np.select(
-                [~closed, asset_leads], ["open", "asset-led"], "benchmark-led"
-            ),
+            "pathway": np.select([~closed, asset_leads], ["open", "asset-led"], "benchmark-led"),
             "direction": np.where(closed, np.where(lead_move >= 0, "up", "down"), ""),
             "asset_share": np.where(closed, asset_part / (asset_part + benchmark_part), np.nan),
             "asset_move": asset_move,

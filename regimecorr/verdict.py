@@ -28,13 +28,17 @@ class Verdict:
         The pair.
     as_of : Timestamp
         The last row used; nothing after it was.
+    basis : {"returns", "levels", "log_levels"}
+        What was correlated.
     state : {"weak", "divergent", "strained", "aligned"}
         How the short correlation stands to the reference.
     label : str
-        In ``divergent`` or ``strained``: ``transient``, ``undecided`` or ``structural``; otherwise the state.
+        In ``divergent`` or ``strained``: ``transient``, ``undecided`` or ``structural``; otherwise
+        the state.
     p_structural, p_transient, p_unchanged : float
-        Probabilities that, in the second half of the horizon, the correlation lies on the diverged side of the midpoint;
-        that it does not; and (part of the second) that the low reading was sampling noise. NaN in state ``weak``.
+        Probabilities that, in the second half of the horizon, the correlation lies on the diverged
+        side of the midpoint; that it does not; and (part of the second) that the low reading was
+        sampling noise. NaN in state ``weak``.
     p_raw : float
         The weighted pool, before calibration.
     interval : tuple of float
@@ -46,30 +50,34 @@ class Verdict:
     r_short, r_long, reference, midpoint : float
         Raw correlations and the frozen midpoint.
     models : DataFrame
-        By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason; then the panel forecaster and
-        the final row.
+        By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason; then
+        the panel forecaster and the final row.
     regimes : DataFrame
-        By regime: correlation, probability today, expected duration, chance of staying without interruption for 21, 63, 126
-        and 252 rows; each with 5 % and 95 % bounds.
+        By regime: correlation, probability today, expected duration, chance of staying without
+        interruption for 21, 63, 126 and 252 rows; each with 5 % and 95 % bounds.
     correlation : DataFrame
-        By date: ``r_short``, ``r_long``, ``dcc`` (to t - 1), ``regime_filtered`` (to t), ``regime_smoothed`` (full
-        sample).
+        By date: ``r_short``, ``r_long``, ``dcc`` (to t - 1), ``regime_filtered`` (to t),
+        ``regime_smoothed`` (full sample).
     forecast : DataFrame
-        By row ahead: quantiles of the conditional correlation and ``p_chart_resolved``, the chance that the rolling short
-        correlation has been above zero by then (the chart's rule, easy by construction).
+        By row ahead: quantiles of the conditional correlation and ``p_chart_resolved``, the chance
+        that the rolling short correlation has been above zero by then (the chart's rule, easy by
+        construction).
     episodes : DataFrame
         Past divergences; see `find_episodes`.
     levels : LevelAudit
         What a chart of price levels shows, and how much of it without any relationship.
     gap : DataFrame
-        How the log-price gap closes within the horizon: shares of paths under the pool and under independent random walks;
-        ``attrs`` hold its level and z-score.
+        How the log-price gap closes within the horizon: shares of paths under the pool and under
+        independent random walks; ``attrs`` hold its level and z-score.
     sensitivity : DataFrame
-        ``r_short``, ``reference``, ``state`` and ``p_raw`` for other windows and for 3-day and weekly returns.
+        ``r_short``, ``reference``, ``state`` and ``p_raw`` for other windows and for 3-day and
+        weekly returns.
     data : dict
         Provenance and alignment.
     settings : dict
         Arguments of the call.
+    prices : DataFrame of shape (n_obs + 1, 2)
+        The aligned prices.
     reason : str
         Why there is no probability, empty when there is one.
     """
@@ -138,7 +146,7 @@ class Verdict:
         """
         out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         for item in fields(self):
-            if item.name != "prices":
+            if str(item.name) != "prices":
                 out[item.name] = plain(getattr(self, item.name))
         out["gap_today"] = plain(dict(self.gap.attrs))
         return out
@@ -167,9 +175,11 @@ class Verdict:
 
 
 def plain(value: Any) -> Any:
-    """Turn frames, timestamps and numpy scalars into what the json module can write; NaN becomes None."""
+    """Turn frames, timestamps and numpy scalars into what the json module can write; NaN becomes
+    None.
+    """
     if isinstance(value, pd.DataFrame):
-        index = value.index.name or "row"
+        index = "row" if value.index.name is None else str(value.index.name)
         return [
             {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
             for label, row in zip(value.index, value.to_dict("records"), strict=True)

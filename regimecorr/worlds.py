@@ -65,7 +65,9 @@ def _constant(n: int, rng: _Rng) -> tuple[Array, dict[str, float]]:
     return np.full(n, level), {"rho": level}
 
 
-def _autoregressive(n: int, rng: _Rng, mean: float, phi: float, sigma: float, start: float) -> Array:
+def _autoregressive(
+    n: int, rng: _Rng, mean: float, phi: float, sigma: float, start: float
+) -> Array:
     level, out = start, np.empty(n)
     for t, shock in enumerate(rng.standard_normal(n)):
         out[t] = level
@@ -125,7 +127,9 @@ def _several_breaks(n: int, rng: _Rng) -> tuple[Array, dict[str, float]]:
     out, t = np.empty(n), 0
     while t < n:
         length = int(rng.geometric(1.0 / duration))
-        out[t : t + length] = np.tanh(np.clip(mean + spread * rng.standard_normal(), -_Z_CAP, _Z_CAP))
+        out[t : t + length] = np.tanh(
+            np.clip(mean + spread * rng.standard_normal(), -_Z_CAP, _Z_CAP)
+        )
         t += length
     return out, {"duration": duration, "mean": mean, "spread": spread}
 
@@ -157,20 +161,21 @@ def simulate(
 ) -> SimulatedPair:
     """Simulate a pair of assets whose correlation path is known.
 
-    The parameters of the world are drawn from declared ranges (``SimulatedPair.parameters`` tells them);
-    both legs follow GARCH(1,1) with a daily volatility near 3 % and 1.2 %.
+    The parameters of the world are drawn from declared ranges (``SimulatedPair.parameters`` tells
+    them); both legs follow GARCH(1,1) with a daily volatility near 3 % and 1.2 %.
 
     Parameters
     ----------
     world : str, default "recurrent"
-        ``constant``; ``mean_reverting`` (Fisher z AR(1), half-life 20 to 120 rows); ``recurrent`` (two Markov
-        regimes); ``one_break`` (to about zero); ``partial_break`` (to 20 to 60 % of the level); ``drift`` (to about
-        zero over 250 to 1,000 rows); ``several_breaks`` (levels redrawn every 300 to 900 rows); ``random_walk``.
+        ``constant``; ``mean_reverting`` (Fisher z AR(1), half-life 20 to 120 rows); ``recurrent``
+        (two Markov regimes); ``one_break`` (to about zero); ``partial_break`` (to 20 to 60 % of
+        the level); ``drift`` (to about zero over 250 to 1,000 rows); ``several_breaks`` (levels
+        redrawn every 300 to 900 rows); ``random_walk``.
     n_obs : int, default 2500
         Number of returns, at least 2.
     nu : float, optional
-        Degrees of freedom of the bivariate t shocks, above 2, infinite for normal ones; drawn between 5 and normal
-        when omitted.
+        Degrees of freedom of the bivariate t shocks, above 2, infinite for normal ones; drawn
+        between 5 and normal when omitted.
     rng : int, Generator or None
         Seed or generator.
 
@@ -210,12 +215,21 @@ def simulate(
     for leg, daily in enumerate((0.03, 0.012)):
         alpha, beta = generator.uniform(0.04, 0.09), generator.uniform(0.87, 0.90)
         variance = daily**2
-        garch_path(z[:, leg], 0.0002, (1 - alpha - beta) * variance, alpha, 0.0, beta, variance, out[:, leg])
+        garch_path(
+            z[:, leg],
+            0.0002,
+            (1 - alpha - beta) * variance,
+            alpha,
+            0.0,
+            beta,
+            variance,
+            out[:, leg],
+        )
     dates = pd.bdate_range("2000-01-03", periods=n_obs + 1, name="date")
     columns = ["A", "B"]
     returns = pd.DataFrame(out[_BURN:], index=dates[1:], columns=columns)
-    prices = 100.0 * np.exp(pd.concat([pd.DataFrame(0.0, dates[:1], columns), returns.cumsum()]))
-    prices.index.name = "date"
+    logs = np.vstack([np.zeros(2), np.cumsum(out[_BURN:], axis=0)])
+    prices = pd.DataFrame(100.0 * np.exp(logs), index=dates, columns=columns)
     prices.attrs["provenance"] = {"source": f"regimecorr.simulate({world!r})", "simulated": True}
     return SimulatedPair(
         prices=prices,

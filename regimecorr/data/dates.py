@@ -220,7 +220,11 @@ def _from_objects(items: list[Any], label: str) -> ParsedDates:
     if len(zones) > 1:
         raise TimeZoneError(_mixed(label, zones))
     zone = next(iter(zones))
-    local = [pd.NaT if _empty(item) else pd.Timestamp(item).tz_localize(None) for item in items]
+    # In microseconds from the start: nanoseconds, the default of pandas 2, end in 2262.
+    local = np.full(len(items), np.datetime64("NaT"), dtype="datetime64[us]")
+    for row, item in enumerate(items):
+        if not _empty(item):
+            local[row] = pd.Timestamp(item).tz_localize(None).to_datetime64()
     parsed = _from_stamps(pd.DatetimeIndex(local))
     if zone == "none":
         return parsed

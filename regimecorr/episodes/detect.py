@@ -15,6 +15,7 @@ from regimecorr.events import (
     fresh_slice,
     gap_pathways,
     is_structural,
+    legs,
     read_gap,
     series_on_basis,
     state_history,
@@ -39,9 +40,9 @@ def find_episodes(
 ) -> pd.DataFrame:
     """Find the spells in which a pair was divergent.
 
-    A spell is divergent while the short correlation stands against the sign of a reference that was at least 0.25 strong;
-    spells less than ``merge`` rows apart are one episode. Everything in the first ten columns is known at ``start``;
-    the outcome uses the ``horizon`` rows after it.
+    A spell is divergent while the short correlation stands against the sign of a reference that
+    was at least 0.25 strong; spells less than ``merge`` rows apart are one episode. Everything in
+    the first ten columns is known at ``start``; the outcome uses the ``horizon`` rows after it.
 
     Parameters
     ----------
@@ -63,11 +64,12 @@ def find_episodes(
     Returns
     -------
     DataFrame
-        One row an episode: ``start``, ``reference``, ``midpoint``, ``r_short``, ``r_long``, ``gap_z``, ``is_entry``
-        (at least 750 earlier returns and 252 rows after the previous entry), ``end`` (the first row that is not
-        divergent; NaT while it lasts), ``rows``, ``depth`` (most extreme short correlation), ``censored``,
-        ``resolved_into`` (state at the end), ``fresh``, ``outcome`` (structural, transient or open), and how the
-        price gap closed within ``horizon``: ``pathway``, ``direction``, ``asset_move``, ``benchmark_move``.
+        One row an episode: ``start``, ``reference``, ``midpoint``, ``r_short``, ``r_long``,
+        ``gap_z``, ``is_entry`` (at least 750 earlier returns and 252 rows after the previous
+        entry), ``end`` (the first row that is not divergent; NaT while it lasts), ``rows``,
+        ``depth`` (most extreme short correlation), ``censored``, ``resolved_into`` (state at the
+        end), ``fresh``, ``outcome`` (structural, transient or open), and how the price gap closed
+        within ``horizon``: ``pathway``, ``direction``, ``asset_move``, ``benchmark_move``.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def episodes_of(
     """Find the episodes of a pair that is already aligned; see `find_episodes`."""
     values = series_on_basis(pair, basis)
     check_windows(len(values), short_window, long_window, horizon)
-    x, y = (np.ascontiguousarray(values[:, i]) for i in (0, 1))
+    x, y = legs(values)
     history = state_history(x, y, short_window, long_window)
     spells = merge_spells(
         (history["state"] == "divergent").to_numpy(), short_window // 2 if merge is None else merge

@@ -1,4 +1,6 @@
-"""Fit the members of the pool on one set of margins, simulate them, and keep what failed with its reason."""
+"""Fit the members of the pool on one set of margins, simulate them, and keep what failed with its
+reason.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,10 @@ INNER_PATHS = 20
 SPECS: dict[str, Any] = {
     "constant": ConstantCorrelation(),
     "dcc": DCC(dist="t"),
-    "reverting": DriftingCorrelation("mean_reverting"),
+    "reverting": DriftingCorrelation(kind="mean_reverting"),
     "switching": SwitchingCorrelation(),
     "break": BreakCorrelation(),
-    "drift": DriftingCorrelation("random_walk"),
+    "drift": DriftingCorrelation(kind="random_walk"),
 }
 
 Reader = Callable[[Futures], Array]
@@ -68,12 +70,18 @@ class Pool:
     def average(self, read: Reader) -> Array:
         """Weighted average over members of a figure read off their futures."""
         return np.asarray(
-            sum(self.weights[m.name] * np.asarray(read(m.futures)) for m in self.alive() if m.futures),
+            sum(
+                self.weights[m.name] * np.asarray(read(m.futures))
+                for m in self.alive()
+                if m.futures
+            ),
             dtype=float,
         )
 
     def mixture(self, n_paths: int) -> Futures:
-        """Paths of all members in proportion to their weights, spread evenly over each member's draws."""
+        """Paths of all members in proportion to their weights, spread evenly over each member's
+        draws.
+        """
         alive = self.alive()
         share = np.array([self.weights[m.name] for m in alive]) * n_paths
         count = np.floor(share).astype(int)

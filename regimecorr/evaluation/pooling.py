@@ -42,7 +42,9 @@ def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
         )
     total = values.sum()
     if total <= 0:
-        raise ModelError("family_prior gives every family weight 0; give at least one a positive weight.")
+        raise ModelError(
+            "family_prior gives every family weight 0; give at least one a positive weight."
+        )
     return {
         member: float(family_prior.get(family, 0.0)) / total / len(members)
         for family, members in FAMILIES.items()
@@ -51,7 +53,9 @@ def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def pool_weights(scores: Mapping[str, float], priors: Mapping[str, float]) -> dict[str, float]:
-    """Posterior weights ``prior_m exp(lambda L_m)``, normalised; a score of NaN (failed) gets weight 0."""
+    """Posterior weights ``prior_m exp(lambda L_m)``, normalised; a score of NaN (failed) gets
+    weight 0.
+    """
     names = list(scores)
     values = np.array([LAMBDA * scores[m] for m in names])
     prior = np.array([priors[m] for m in names])
@@ -83,8 +87,9 @@ def probability_interval(
     Parameters
     ----------
     first, second : ndarray of shape (n_draws,)
-        Two estimates of each draw's probability from independent halves of its paths. Their covariance over
-        draws is the variance of the probability itself; the rest of the variance is Monte Carlo.
+        Two estimates of each draw's probability from independent halves of its paths. Their
+        covariance over draws is the variance of the probability itself; the rest of the variance
+        is Monte Carlo.
     p : float
         The pooled probability, which the interval is centred on and widened to contain.
     mass : float, default 0.90

@@ -18,7 +18,7 @@ from regimecorr.events import (
     series_on_basis,
     situation,
 )
-from regimecorr.kernels.rolling import first_passage_above
+from regimecorr.kernels.rolling import first_passage_above, path_correlation
 from regimecorr.models.base import Futures
 
 
@@ -48,24 +48,35 @@ class Events:
         return np.asarray(is_structural(fresh, self.here.sign, self.here.midpoint))
 
     def unchanged(self, futures: Futures) -> Array:
-        """Whether each path is transient and its latent correlation never left the reference's side."""
+        """Whether each path is transient and its latent correlation never left the reference's
+        side.
+        """
         if self._basis != "returns":
             return np.full(len(futures.recent), np.nan)
         kept = self.here.sign * futures.recent >= self.here.sign * self.here.midpoint
-        return np.asarray(~self.structural(futures) & kept)
+        return np.asarray(
+            np.logical_and(np.logical_not(self.structural(futures)), kept), dtype=float
+        )
 
     def chart_resolved(self, futures: Futures) -> Array:
-        """Share of paths whose rolling short correlation has been on the reference's side of zero by each row."""
+        """Share of paths whose rolling short correlation has been on the reference's side of zero
+        by each row.
+        """
         flip = np.array([float(self.here.sign), 1.0])
         first = first_passage_above(
-            self._history * flip, np.ascontiguousarray(self.paths(futures) * flip), self._short_window, 0.0
+            self._history * flip,
+            np.ascontiguousarray(self.paths(futures) * flip),
+            self._short_window,
+            0.0,
         )
         counts = np.bincount(first, minlength=self.horizon + 1)[1:]
         return np.asarray(np.cumsum(counts) / len(first), dtype=float)
 
 
 def aggregate(values: Array, rows: int, step: int) -> Array:
-    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last; axis -2 is time."""
+    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last; axis
+    -2 is time.
+    """
     total = np.cumsum(values, axis=-2)
     n = values.shape[-2]
     ends = np.arange(n - 1, rows - 2, -step)[::-1]
@@ -79,8 +90,8 @@ def sensitivity_table(
 ) -> pd.DataFrame:
     """State and raw probability for other windows, and for 3-day (overlapping) and weekly returns.
 
-    All are read off the same futures. Weekly windows have a fifth of the rows; on level bases there is nothing
-    to aggregate.
+    All are read off the same futures. Weekly windows have a fifth of the rows; on level bases
+    there is nothing to aggregate.
     """
     values = series_on_basis(pair, basis)
     rows: dict[str, dict[str, object]] = {}
@@ -113,7 +124,7 @@ def _variant(
     if short < 10 or short + long > len(series):
         return nothing
     try:
-        here = situation(*(np.ascontiguousarray(series[:, i]) for i in (0, 1)), short, long)
+        here = situation(series, short, long)
     except DataError:
         return nothing
     p = np.nan
@@ -129,17 +140,8 @@ def _variant(
                 begin, end = 0, fresh.shape[1]
             else:
                 fresh = paths
-            structural = is_structural(
-                _correlation(fresh, begin, end), here.sign, here.midpoint
-            )
-            return np.asarray(structural.mean())
+            later = path_correlation(np.ascontiguousarray(fresh), begin, end)
+            return np.asarray(is_structural(later, here.sign, here.midpoint).mean())
 
         p = float(pool.average(share))
     return {"r_short": here.r_short, "reference": here.reference, "state": here.state, "p_raw": p}
-
-
-def _correlation(paths: Array, begin: int, end: int) -> Array:
-    from regimecorr.kernels.rolling import path_correlation
-
-    out: Array = path_correlation(np.ascontiguousarray(paths), begin, end)
-    return out

@@ -8,7 +8,7 @@ import pandas as pd
 from regimecorr.data.alignment import AlignedPair
 from regimecorr.evaluation.pool import Pool
 from regimecorr.evaluation.readings import Events
-from regimecorr.events import Array, gap_pathways, read_gap
+from regimecorr.events import Array, gap_pathways, legs, read_gap
 from regimecorr.kernels.rolling import rolling_pearson
 from regimecorr.models.switching import SwitchingResult, regime_names
 
@@ -18,12 +18,16 @@ _DRAWS = 200
 
 
 def regime_table(pool: Pool, sign: int, rng: np.random.Generator) -> pd.DataFrame:
-    """By regime: correlation, probability today, expected duration, chance of staying; with 5 and 95 % bounds."""
+    """By regime: correlation, probability today, expected duration, chance of staying; with 5 and
+    95 % bounds.
+    """
     fit = pool.members["switching"].fit
     columns = ["correlation", "p_today", "expected_duration", *(f"p_stay_{h}" for h in STAY_ROWS)]
     if not isinstance(fit, SwitchingResult):
         return pd.DataFrame(columns=columns, index=pd.Index([], name="regime"))
-    drawn = np.array([_regime_figures(*fit.figures(p), sign) for p in fit.draw_regimes(_DRAWS, rng)])
+    drawn = np.array(
+        [_regime_figures(*fit.figures(p), sign) for p in fit.draw_regimes(_DRAWS, rng)]
+    )
     point = _regime_figures(*fit.figures(), sign)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     names = regime_names(len(point))
@@ -43,8 +47,7 @@ def _regime_figures(rho: Array, today: Array, stay: Array, sign: int) -> Array:
 
 def correlation_table(
     pair: AlignedPair,
-    x: Array,
-    y: Array,
+    values: Array,
     pool: Pool,
     sign: int,
     short_window: int,
@@ -53,8 +56,8 @@ def correlation_table(
     """By date: rolling correlations, DCC, regime-filtered and regime-smoothed."""
     table = pd.DataFrame(
         {
-            "r_short": rolling_pearson(x, y, short_window),
-            "r_long": rolling_pearson(x, y, long_window),
+            "r_short": rolling_pearson(*legs(values), short_window),
+            "r_long": rolling_pearson(*legs(values), long_window),
         },
         index=pair.prices.index[1:],
     )
@@ -89,11 +92,19 @@ def gap_table(
     horizon: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Shares of paths on which asset or benchmark closes the log-price gap, or neither, beside random walks."""
+    """Shares of paths on which asset or benchmark closes the log-price gap, or neither, beside
+    random walks.
+    """
     gap = read_gap(np.log(pair.prices.to_numpy()), long_window)
     index = pd.Index(["asset-led", "benchmark-led", "open"], name="pathway")
     table = pd.DataFrame(np.nan, index=index, columns=["p", "p_up", "p_down", "p_random_walk"])
-    table.attrs = {"level": gap.level, "z": gap.z, "mean": gap.mean, "sd": gap.sd, "closed": gap.closed}
+    table.attrs = {
+        "level": gap.level,
+        "z": gap.z,
+        "mean": gap.mean,
+        "sd": gap.sd,
+        "closed": gap.closed,
+    }
     if gap.closed:
         return table
     models = gap_pathways(gap, pool.mixture(n_paths).returns)

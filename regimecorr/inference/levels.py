@@ -9,7 +9,7 @@ import numpy as np
 
 from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.errors import DataError
-from regimecorr.events import Array, check_windows
+from regimecorr.events import Array, check_windows, legs
 from regimecorr.kernels.resample import stationary_indices
 from regimecorr.kernels.rolling import rolling_pearson
 
@@ -171,9 +171,7 @@ def audit_of(
     for _ in range(n_boot):
         moves = np.empty_like(returns)
         for leg in range(2):
-            picks = stationary_indices(
-                generator.integers(0, n, n), generator.random(n), MEAN_BLOCK
-            )
+            picks = stationary_indices(generator.integers(0, n, n), generator.random(n), MEAN_BLOCK)
             moves[:, leg] = returns[picks, leg]
         path = np.exp(np.vstack([np.zeros(2), np.cumsum(moves, axis=0)]))
         draws.append(_counts(path, *options))
@@ -185,7 +183,7 @@ def audit_of(
 def _figures(
     levels: Array, short_window: int, long_window: int, band: tuple[float, float], *rest: Any
 ) -> tuple[float, float, LevelFigures]:
-    x, y = (np.ascontiguousarray(levels[:, i]) for i in (0, 1))
+    x, y = legs(levels)
     short = float(rolling_pearson(x, y, short_window)[-1])
     long = float(rolling_pearson(x, y, long_window)[-1])
     return short, long, _ratios(_counts(levels, short_window, long_window, band, *rest))
@@ -200,7 +198,7 @@ def _counts(
     horizon: int,
 ) -> Array:
     """Rows, rows in the band, entries, matured entries, resolved ones, ones whose long correlation turned negative."""
-    x, y = (np.ascontiguousarray(levels[:, i]) for i in (0, 1))
+    x, y = legs(levels)
     short = rolling_pearson(x, y, short_window)[long_window - 1 :]
     long = rolling_pearson(x, y, long_window)[long_window - 1 :]
     n = short.size

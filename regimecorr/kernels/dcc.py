@@ -1,7 +1,7 @@
 """DCC(1,1) recursion for two assets (Engle 2002), its likelihood, scores and simulation.
 
-``Q_t = (1 - a - b) Qbar + a z_{t-1} z_{t-1}' + b Q_{t-1}``, ``Q_1 = Qbar`` with unit diagonal and off-diagonal
-``target``; ``rho_t = q12 / sqrt(q11 q22)`` uses standardized residuals to ``t - 1``.
+``Q_t = (1 - a - b) Qbar + a z_{t-1} z_{t-1}' + b Q_{t-1}``, ``Q_1 = Qbar`` with unit diagonal and
+off-diagonal ``target``; ``rho_t = q12 / sqrt(q11 q22)`` uses standardized residuals to ``t - 1``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from regimecorr.kernels.density import log_density
 
 @njit(cache=True, nogil=True)
 def dcc_correlation(z, target, a, b):
-    """Conditional correlations (n_obs + 1,), the last one for tomorrow, and tomorrow's ``q11, q22, q12``."""
+    """Conditional correlations (n_obs + 1,), the last one for tomorrow, and tomorrow's ``q11, q22,
+    q12``.
+    """
     n = z.shape[0]
     rho = np.empty(n + 1)
     q11 = 1.0
@@ -46,9 +48,9 @@ def dcc_loglikelihood(z, rho, nu):
 def dcc_scores(z, target, a, b, nu):
     """Log density of each row and its derivatives with respect to ``(target, a, b, nu)``.
 
-    Returns (n_obs,) and (n_obs, 4); the last column is 0 for normal errors. Derivatives of ``Q_t`` run
-    alongside the recursion: ``dQ_t/da = z z' - Qbar + b dQ/da``, ``dQ_t/db = Q - Qbar + b dQ/db``,
-    ``dq12/dtarget = (1 - a - b) + b dq12/dtarget``.
+    Returns (n_obs,) and (n_obs, 4); the last column is 0 for normal errors. Derivatives of ``Q_t``
+    run alongside the recursion: ``dQ_t/da = z z' - Qbar + b dQ/da``, ``dQ_t/db = Q - Qbar + b
+    dQ/db``, ``dq12/dtarget = (1 - a - b) + b dq12/dtarget``.
     """
     n = z.shape[0]
     loglik = np.empty(n)
@@ -99,8 +101,8 @@ def dcc_scores(z, target, a, b, nu):
 def dcc_paths(shocks, draw, target, a, b, q):
     """Simulate forward from tomorrow's ``q`` (n_draws, 3).
 
-    ``shocks`` (n_paths, horizon, 2) are uncorrelated and standardized. Returns the conditional correlations
-    (n_paths, horizon) and the correlated shocks (n_paths, horizon, 2).
+    ``shocks`` (n_paths, horizon, 2) are uncorrelated and standardized. Returns the conditional
+    correlations (n_paths, horizon) and the correlated shocks (n_paths, horizon, 2).
     """
     n_paths, horizon, _ = shocks.shape
     rho = np.empty((n_paths, horizon))

@@ -8,10 +8,12 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def garch_variance(resid, omega, alpha, gamma, beta, backcast):
-    """Conditional variances ``h[0 .. n]``; ``h[t]`` uses residuals to ``t - 1``, ``h[n]`` is tomorrow's.
+    """Conditional variances ``h[0 .. n]``; ``h[t]`` uses residuals to ``t - 1``, ``h[n]`` is
+    tomorrow's.
 
-    ``h_t = omega + alpha e_{t-1}^2 + gamma e_{t-1}^2 1(e_{t-1} < 0) + beta h_{t-1}``. The first variance
-    takes ``backcast`` for the missing square and variance (and half of it for the asymmetric term), as arch does.
+    ``h_t = omega + alpha e_{t-1}^2 + gamma e_{t-1}^2 1(e_{t-1} < 0) + beta h_{t-1}``. The first
+    variance takes ``backcast`` for the missing square and variance (and half of it for the
+    asymmetric term), as arch does.
     """
     n = resid.shape[0]
     h = np.empty(n + 1)
@@ -26,9 +28,11 @@ def garch_variance(resid, omega, alpha, gamma, beta, backcast):
 
 @njit(cache=True, nogil=True)
 def garch_path(z, mu, omega, alpha, gamma, beta, variance, out):
-    """Returns from shocks ``z`` (n,), starting at conditional variance ``variance``, written to ``out``.
+    """Returns from shocks ``z`` (n,), starting at conditional variance ``variance``, written to
+    ``out``.
 
-    The squared residual is ``h z^2``, which keeps the square root off the recursion's critical path.
+    The squared residual is ``h z^2``, which keeps the square root off the recursion's critical
+    path.
     """
     h = variance
     for t in range(z.shape[0]):
@@ -42,8 +46,8 @@ def garch_path(z, mu, omega, alpha, gamma, beta, variance, out):
 def garch_paths(z, draw, mu, omega, alpha, gamma, beta, variance):
     """Both legs' returns for every path.
 
-    ``z`` is (n_paths, horizon, 2), ``draw`` (n_paths,) the row of the parameter arrays that each path
-    uses; the parameter arrays and ``variance`` are (n_draws, 2).
+    ``z`` is (n_paths, horizon, 2), ``draw`` (n_paths,) the row of the parameter arrays that each
+    path uses; the parameter arrays and ``variance`` are (n_draws, 2).
     """
     out = np.empty(z.shape)
     for p in range(z.shape[0]):

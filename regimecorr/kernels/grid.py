@@ -1,9 +1,10 @@
 """Exact filtering of a correlation that lives on a grid of Fisher z values.
 
-One transition serves every grid model: with probability ``hazard`` the state jumps to a level drawn from
-``prior``, otherwise it moves one cell up, one cell down or stays,
+One transition serves every grid model: with probability ``hazard`` the state jumps to a level
+drawn from ``prior``, otherwise it moves one cell up, one cell down or stays,
 
-``P[j, k] = hazard * prior[k] + (1 - hazard) * (up[j] 1(k = j + 1) + down[j] 1(k = j - 1) + stay[j] 1(k = j))``,
+``P[j, k] = hazard * prior[k] + (1 - hazard) * (up[j] 1(k = j + 1) + down[j] 1(k = j - 1) + stay[j]
+1(k = j))``,
 
 so one step costs a few operations per cell. Log-sum-exp pivots at the true maximum of each row.
 """
@@ -74,10 +75,11 @@ def _normalise(state, total, rho):
 def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail):
     """Filter a table of densities.
 
-    Parameters are the (n_obs, 2) residuals, the (n_obs, n_grid) densities scaled by each row's maximum with the logarithms
-    of the maxima (`density_table`), the grid's correlations and the (n_grid,) start and transition probabilities. Returns
-    the log-likelihood of each row (n_obs,), the filtered mean correlation (n_obs,) and the filtered probabilities of
-    the last ``tail`` rows (tail, n_grid).
+    Parameters are the (n_obs, 2) residuals, the (n_obs, n_grid) densities scaled by each row's
+    maximum with the logarithms of the maxima (`density_table`), the grid's correlations and the
+    (n_grid,) start and transition probabilities. Returns the log-likelihood of each row (n_obs,),
+    the filtered mean correlation (n_obs,) and the filtered probabilities of the last ``tail`` rows
+    (tail, n_grid).
     """
     n, size = table.shape
     loglik = np.empty(n)
@@ -159,8 +161,9 @@ def draw_cell(weights, u):
 def sample_backward(last, hazard, prior, up, down, uniforms):
     """Draw cell paths over the last rows given all data (forward filter, backward sampling).
 
-    ``last`` is (tail, n_grid), ``uniforms`` (n_paths, tail); returns cells (n_paths, tail). The cell before is a
-    neighbour, or, if a jump led here, any cell in proportion to its filtered probability.
+    ``last`` is (tail, n_grid), ``uniforms`` (n_paths, tail); returns cells (n_paths, tail). The
+    cell before is a neighbour, or, if a jump led here, any cell in proportion to its filtered
+    probability.
     """
     tail, size = last.shape
     n_paths = uniforms.shape[0]

@@ -1,7 +1,7 @@
 """Hamilton filter, Kim smoother and Viterbi path of a Markov-switching correlation, in log space.
 
-The log-sum-exp of every row pivots at the row's true maximum, so one observation that is unlikely in every
-regime gives a finite, correct likelihood.
+The log-sum-exp of every row pivots at the row's true maximum, so one observation that is unlikely
+in every regime gives a finite, correct likelihood.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def regime_log_densities(z, rho, nu):
 def hamilton_filter(log_dens, transition, start):
     """Filtered probabilities and the likelihood of each row.
 
-    ``transition[i, j] = P(S_t = j | S_{t-1} = i)``, ``start`` the regime probabilities of row 0 before it
-    is seen. Returns log-likelihoods (n_obs,), predicted (n_obs, K) using rows to ``t - 1``, filtered (n_obs, K)
-    using rows to ``t``.
+    ``transition[i, j] = P(S_t = j | S_{t-1} = i)``, ``start`` the regime probabilities of row 0
+    before it is seen. Returns log-likelihoods (n_obs,), predicted (n_obs, K) using rows to ``t -
+    1``, filtered (n_obs, K) using rows to ``t``.
     """
     n, k = log_dens.shape
     loglik = np.empty(n)

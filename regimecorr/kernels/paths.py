@@ -10,7 +10,9 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def correlate(shocks, rho):
-    """Give uncorrelated standardized shocks (n_paths, horizon, 2) the correlations ``rho`` (n_paths, horizon)."""
+    """Give uncorrelated standardized shocks (n_paths, horizon, 2) the correlations ``rho``
+    (n_paths, horizon).
+    """
     n_paths, horizon, _ = shocks.shape
     out = np.empty((n_paths, horizon, 2))
     for p in range(n_paths):
@@ -55,7 +57,8 @@ def autoregressive_paths(start, draw, mean, phi, sigma, normals, limit):
 def regime_paths(start, draw, rho, cumulative, uniforms):
     """Regime paths from today's regimes: correlations and regimes, each (n_paths, horizon).
 
-    ``rho`` is (n_draws, K), ``cumulative`` (n_draws, K, K) the row-wise cumulated transition matrices.
+    ``rho`` is (n_draws, K), ``cumulative`` (n_draws, K, K) the row-wise cumulated transition
+    matrices.
     """
     n_paths, horizon = uniforms.shape
     out = np.empty((n_paths, horizon))

@@ -10,8 +10,8 @@ from numba import njit
 def stationary_indices(starts, uniforms, mean_block):
     """Indices of a stationary bootstrap (Politis and Romano 1994), circular.
 
-    ``starts`` (n,) are integers in [0, n), ``uniforms`` (n,): row i begins a new block at ``starts[i]`` with
-    probability ``1 / mean_block`` and otherwise follows its predecessor.
+    ``starts`` (n,) are integers in [0, n), ``uniforms`` (n,): row i begins a new block at
+    ``starts[i]`` with probability ``1 / mean_block`` and otherwise follows its predecessor.
     """
     n = starts.shape[0]
     out = np.empty(n, dtype=np.int64)

@@ -6,7 +6,9 @@ import numpy as np
 from numba import njit
 
 _REFRESH = 64  # rows after which the running sums are rebuilt, so that rounding cannot accumulate
-_SPIKE = 1e4  # a leaving value this many times the window's mean square would cancel catastrophically
+_SPIKE = (
+    1e4  # a leaving value this many times the window's mean square would cancel catastrophically
+)
 
 
 @njit(cache=True, nogil=True)
@@ -50,7 +52,9 @@ def pearson(x, y):
 
 @njit(cache=True, nogil=True)
 def rolling_pearson(x, y, window):
-    """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``; NaN before the first full window."""
+    """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``; NaN before the first
+    full window.
+    """
     n = x.shape[0]
     out = np.full(n, np.nan)
     if n < window:
@@ -88,7 +92,9 @@ def rolling_pearson(x, y, window):
 
 @njit(cache=True, nogil=True)
 def path_correlation(paths, start, stop):
-    """Correlation over steps ``start .. stop - 1`` of each path; ``paths`` is (n_paths, horizon, 2)."""
+    """Correlation over steps ``start .. stop - 1`` of each path; ``paths`` is (n_paths, horizon,
+    2).
+    """
     n_paths = paths.shape[0]
     out = np.empty(n_paths)
     for p in range(n_paths):

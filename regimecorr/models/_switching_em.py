@@ -78,8 +78,8 @@ def per_row(z: Array, u: Array, k: int) -> Array:
 def cubic_correlation(cross: float, square: float) -> float:
     """Constrained maximiser of a weighted bivariate normal likelihood with unit variances.
 
-    ``cross`` is the weighted mean of ``z1 z2`` and ``square`` that of ``z1^2 + z2^2``: the real root in (-1, 1) of
-    ``r^3 - A r^2 + (B - 1) r - A = 0`` with the highest likelihood.
+    ``cross`` is the weighted mean of ``z1 z2`` and ``square`` that of ``z1^2 + z2^2``: the real
+    root in (-1, 1) of ``r^3 - A r^2 + (B - 1) r - A = 0`` with the highest likelihood.
     """
     roots = np.roots([1.0, -cross, square - 1.0, -cross])
     real = roots.real[np.abs(roots.imag) < 1e-9]
@@ -138,7 +138,8 @@ def em(z: Array, start: RegimeParams) -> tuple[RegimeParams, float]:
 
 def _starts(z: Array, k: int, n_starts: int, heavy: bool) -> list[RegimeParams]:
     """Starting points: spreads around the sample correlation with several durations."""
-    centre = np.arctanh(np.clip(np.corrcoef(z.T)[0, 1], -0.9, 0.9))
+    sample = float(z[:, 0] @ z[:, 1] / np.sqrt((z[:, 0] @ z[:, 0]) * (z[:, 1] @ z[:, 1])))
+    centre = np.arctanh(np.clip(sample, -0.9, 0.9))
     position = np.linspace(-1.0, 1.0, k)
     designs = [(0.3, 0.99), (0.6, 0.995), (0.3, 0.998), (0.8, 0.97), (0.15, 0.95), (1.2, 0.9)]
     rng = np.random.default_rng(0)  # only extra starts beyond the designed ones are random
@@ -148,14 +149,18 @@ def _starts(z: Array, k: int, n_starts: int, heavy: bool) -> list[RegimeParams]:
     for spread, stay in designs[:n_starts]:
         matrix = np.full((k, k), (1.0 - stay) / (k - 1))
         np.fill_diagonal(matrix, stay)
-        out.append(RegimeParams(np.tanh(centre + spread * position), matrix, 8.0 if heavy else np.inf))
+        out.append(
+            RegimeParams(np.tanh(centre + spread * position), matrix, 8.0 if heavy else np.inf)
+        )
     return out
 
 
 def fit_regimes(
     z: Array, k: int, *, heavy: bool, n_starts: int
 ) -> tuple[RegimeParams, Array, bool]:
-    """Maximise the likelihood; returns ordered parameters, every start's log-likelihood, convergence."""
+    """Maximise the likelihood; returns ordered parameters, every start's log-likelihood,
+    convergence.
+    """
     runs = [em(z, start) for start in _starts(z, k, n_starts, heavy)]
     values = np.array([value for _, value in runs])
 
@@ -181,7 +186,9 @@ def fit_regimes(
         polished.append(-found.fun)
         values[i] = max(values[i], -found.fun)
         # A coordinate on its bound keeps a gradient; those inside must not.
-        inside = np.array([lo + 1e-6 < x < hi - 1e-6 for x, (lo, hi) in zip(found.x, bounds, strict=True)])
+        inside = np.array(
+            [lo + 1e-6 < x < hi - 1e-6 for x, (lo, hi) in zip(found.x, bounds, strict=True)]
+        )
         gradient = np.abs(found.jac[inside]).max() if inside.any() else 0.0
         fine = bool(found.success) or bool(gradient < 1e-3 * max(1.0, abs(found.fun) / 1e3))
         if best is None or found.fun < best[0]:

@@ -47,13 +47,16 @@ class Futures:
 
 
 class Noise:
-    """Random numbers of a simulation: independent over all paths, or common to every parameter draw.
+    """Random numbers of a simulation: independent over all paths, or common to every parameter
+    draw.
 
-    With ``common=True`` the k-th path of every draw uses the same numbers, so that differences between
-    draws are differences between parameters.
+    With ``common=True`` the k-th path of every draw uses the same numbers, so that differences
+    between draws are differences between parameters.
     """
 
-    def __init__(self, n_paths: int, n_draws: int, rng: np.random.Generator, *, common: bool) -> None:
+    def __init__(
+        self, n_paths: int, n_draws: int, rng: np.random.Generator, *, common: bool
+    ) -> None:
         self.n_draws = min(n_draws, n_paths)
         self.draw: IntArray = np.arange(n_paths) * self.n_draws // n_paths
         self._rng = rng
@@ -76,7 +79,9 @@ class Noise:
         return self._spread(self._rng.standard_normal((self._rows(), *shape)))
 
     def shocks(self, nu: Array, horizon: int) -> Array:
-        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t with ``nu`` (n_draws,)."""
+        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t with ``nu``
+        (n_draws,).
+        """
         out = self.normal(horizon, 2)
         if np.all(np.isinf(nu)):
             return out
@@ -110,11 +115,11 @@ class CorrelationResult(ABC):
     correlation_loglikelihood : float
         Log-likelihood of the standardized residuals.
     score : float
-        What the pool weighs: the log marginal likelihood of grid models, or the maximised log-likelihood of the
-        standardized residuals less ``k / 2 ln T`` of fitted models.
+        What the pool weighs: the log marginal likelihood of grid models, or the maximised
+        log-likelihood of the standardized residuals less ``k / 2 ln T`` of fitted models.
     filtered, smoothed : Series
-        Conditional correlation by date. ``filtered`` at t uses returns to t (DCC: to t - 1); ``smoothed`` uses the
-        full sample and is not for trading.
+        Conditional correlation by date. ``filtered`` at t uses returns to t (DCC: to t - 1);
+        ``smoothed`` uses the full sample and is not for trading.
     converged : bool
         Whether margins and correlation stage converged; ``message`` says why not.
     """
@@ -147,7 +152,9 @@ class CorrelationResult(ABC):
     def _continue(
         self, draws: Any, noise: Noise, horizon: int, recent: int
     ) -> tuple[Array, Array, Array]:
-        """Return (correlation, correlated shocks, recent mean) of the paths that start after the last row."""
+        """Return (correlation, correlated shocks, recent mean) of the paths that start after the
+        last row.
+        """
 
     @abstractmethod
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -188,9 +195,7 @@ class CorrelationResult(ABC):
         Futures
         """
         if n_paths < 1 or horizon < 1:
-            raise ModelError(
-                f"n_paths={n_paths} and horizon={horizon} must both be at least 1."
-            )
+            raise ModelError(f"n_paths={n_paths} and horizon={horizon} must both be at least 1.")
         recent = min(recent, self.n_obs)
         generator = np.random.default_rng(rng)
         for_parameters, for_margins, for_paths = generator.spawn(3)
@@ -201,8 +206,11 @@ class CorrelationResult(ABC):
         returns = garch_paths(z, noise.draw, *margins)
         return Futures(returns, rho, recent_mean, noise.draw)
 
-    def replicate(self, n_paths: int, rng: RandomState = None, *, n_obs: int | None = None) -> Futures:
-        """Make whole new histories at the estimated parameters (grid models: drawn from the posterior).
+    def replicate(
+        self, n_paths: int, rng: RandomState = None, *, n_obs: int | None = None
+    ) -> Futures:
+        """Make whole new histories at the estimated parameters (grid models: drawn from the
+        posterior).
 
         Parameters
         ----------
@@ -216,7 +224,8 @@ class CorrelationResult(ABC):
         Returns
         -------
         Futures
-            ``returns`` is (n_paths, n_obs, 2); ``recent`` averages the last 90 rows of each history.
+            ``returns`` is (n_paths, n_obs, 2); ``recent`` averages the last 90 rows of each
+            history.
         """
         rows = self.n_obs if n_obs is None else n_obs
         if n_paths < 1 or rows < 1:

@@ -36,8 +36,8 @@ _GRID = 133
 class BreakResult(GridResult):
     """Posterior of the break model.
 
-    `simulate` takes ``options``: an array of n_draws hazards, each one of the specification's, to condition
-    the draws on (the verdict's interval uses it); NaN leaves a draw to the posterior.
+    `simulate` takes ``options``: an array of n_draws hazards, each one of the specification's, to
+    condition the draws on (the verdict's interval uses it); NaN leaves a draw to the posterior.
     """
 
     def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
@@ -48,14 +48,15 @@ class BreakResult(GridResult):
         return out
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakCorrelation:
     r"""A correlation that stays until it breaks, and then stays at a new level.
 
-    Every day the level survives with probability :math:`1 - h` and is replaced with probability :math:`h` by a new one,
-    :math:`\mathrm{artanh}\,\rho \sim N(m, s^2)`; breaks go on in the forecast horizon (Pesaran, Pettenuzzo and
-    Timmermann 2006). The hazard, the pair's mean level :math:`m` and the spread :math:`s` are
-    averaged over declared grids by their posterior probabilities. Filtering is exact on a grid of Fisher z values.
+    Every day the level survives with probability :math:`1 - h` and is replaced with probability
+    :math:`h` by a new one, :math:`\mathrm{artanh}\,\rho \sim N(m, s^2)`; breaks go on in the
+    forecast horizon (Pesaran, Pettenuzzo and Timmermann 2006). The hazard, the pair's mean level
+    :math:`m` and the spread :math:`s` are averaged over declared grids by their posterior
+    probabilities. Filtering is exact on a grid of Fisher z values.
 
     Parameters
     ----------
@@ -145,9 +146,7 @@ class BreakCorrelation:
         fitted = resolve_margins(self.margins, returns, margins)
         nodes = np.array([given.pop("nu")])
         table = pd.DataFrame([given])
-        return self._result(
-            fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1)
-        )
+        return self._result(fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1))
 
     @staticmethod
     def _result(

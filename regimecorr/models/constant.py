@@ -36,13 +36,13 @@ class ConstantResult(GridResult):
         return np.repeat(np.tanh(start)[:, None], horizon, axis=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConstantCorrelation:
     r"""One correlation for all time: nothing ever changes.
 
-    Standardized residuals are bivariate normal or Student t (unit variances) with correlation :math:`\rho`;
-    :math:`\mathrm{artanh}\,\rho \sim N(0, s^2)`, ``nu`` log-uniform on (2.2, 100). The posterior and the
-    marginal likelihood are exact up to quadrature.
+    Standardized residuals are bivariate normal or Student t (unit variances) with correlation
+    :math:`\rho`; :math:`\mathrm{artanh}\,\rho \sim N(0, s^2)`, ``nu`` log-uniform on (2.2, 100).
+    The posterior and the marginal likelihood are exact up to quadrature.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ class ConstantCorrelation:
     margins : GARCH or None, default GARCH()
         Margins; None when the returns are standardized residuals already.
     level_sd : float, default 0.5
-        Prior standard deviation of the Fisher z of the correlation; larger lets correlations near one in.
+        Prior standard deviation of the Fisher z of the correlation; larger lets correlations near
+        one in.
 
     References
     ----------
@@ -92,9 +93,7 @@ class ConstantCorrelation:
         centre = fit_constant(z, self.dist)
         nodes, node_prior = nu_nodes(centre, self.dist)
         reach = 7.0 * centre.fisher_se
-        grid = fisher_grid(
-            _GRID, max(centre.fisher - reach, -3.0), min(centre.fisher + reach, 3.0)
-        )
+        grid = fisher_grid(_GRID, max(centre.fisher - reach, -3.0), min(centre.fisher + reach, 3.0))
         density = np.exp(-0.5 * (grid / self.level_sd) ** 2) / (
             self.level_sd * np.sqrt(2.0 * np.pi)
         )
@@ -110,7 +109,9 @@ class ConstantCorrelation:
         *,
         margins: MarginsResult | None = None,
     ) -> ConstantResult:
-        """Run with given ``rho`` and ``nu``, without parameter uncertainty in the correlation stage."""
+        """Run with given ``rho`` and ``nu``, without parameter uncertainty in the correlation
+        stage.
+        """
         given = require_params(params, ("rho", "nu"))
         fitted = resolve_margins(self.margins, returns, margins)
         grid = np.array([np.clip(np.arctanh(given["rho"]), -Z_LIMIT - 1, Z_LIMIT + 1)])

@@ -35,8 +35,8 @@ from regimecorr.models.sandwich import (
 _MAX_PERSISTENCE = 0.9999
 _NU_LIMITS = (2.05, 200.0)
 _STARTS = ((0.02, 0.96), (0.05, 0.90), (0.01, 0.985), (0.05, 0.60))
-# Prior scale of (artanh target, logit persistence, logit share of a, log(nu - 2)): far wider than any sample's
-# information unless a parameter is not identified at all.
+# Prior scale of (artanh target, logit persistence, logit share of a, log(nu - 2)): far wider than
+# any sample's information unless a parameter is not identified at all.
 _PRIOR_SD = np.array([1.0, 2.0, 2.0, 1.5])
 
 
@@ -70,9 +70,9 @@ def correlation_target(z: Array) -> float:
 class DCCResult(CorrelationResult):
     """Fitted or given DCC; ``filtered`` at t uses returns to t - 1.
 
-    ``params`` holds ``a``, ``b`` and, for t errors, ``nu``; ``target`` is the unconditional correlation of
-    ``Qbar``. ``std_errors`` are those of the second stage, taking the estimated target into account and
-    the margins as given.
+    ``params`` holds ``a``, ``b`` and, for t errors, ``nu``; ``target`` is the unconditional
+    correlation of ``Qbar``. ``std_errors`` are those of the second stage, taking the estimated
+    target into account and the margins as given.
     """
 
     def __init__(
@@ -106,7 +106,9 @@ class DCCResult(CorrelationResult):
         self.message = f"{message} {margins.message}".strip()
 
     def _equations(self, u: Array) -> Array:
-        """Estimating equations by row: the target's moment, then the scores in unconstrained coordinates."""
+        """Estimating equations by row: the target's moment, then the scores in unconstrained
+        coordinates.
+        """
         theta = _natural(u)
         nu = float(theta[3]) if theta.size == 4 else np.inf
         _, score = dcc_scores(self._z, theta[0], theta[1], theta[2], nu)
@@ -114,10 +116,9 @@ class DCCResult(CorrelationResult):
         sx, sy = np.mean(x * x), np.mean(y * y)
         moment = x * y / np.sqrt(sx * sy) - 0.5 * theta[0] * (x * x / sx + y * y / sy)
         chain = jacobian(_natural, u)[1:, 1:]
-        # Divided by its own variance under normality the moment is a score: minus its derivative is an information.
-        return np.column_stack(
-            [moment / (1.0 - theta[0] ** 2), score[:, 1 : theta.size] @ chain]
-        )
+        # Divided by its own variance under normality the moment is a score: minus its derivative
+        # is an information.
+        return np.column_stack([moment / (1.0 - theta[0] ** 2), score[:, 1 : theta.size] @ chain])
 
     @cached_property
     def _covariance(self) -> Array:
@@ -141,9 +142,7 @@ class DCCResult(CorrelationResult):
     def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> Array:
         if not self._estimated:
             return np.tile(self._theta, (n_draws, 1))
-        return _natural(
-            normal_draws(_unconstrained(self._theta), self._covariance, n_draws, rng)
-        )
+        return _natural(normal_draws(_unconstrained(self._theta), self._covariance, n_draws, rng))
 
     def _nu_of(self, draws: Array) -> Array:
         return draws[:, 3] if draws.shape[1] == 4 else np.full(len(draws), np.inf)
@@ -170,7 +169,7 @@ class DCCResult(CorrelationResult):
         return out
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DCC:
     r"""DCC(1,1) of Engle (2002) for two assets, estimated in two steps with correlation targeting.
 
@@ -179,8 +178,8 @@ class DCC:
        Q_t = (1 - a - b) \bar Q + a z_{t-1} z_{t-1}' + b Q_{t-1}, \qquad
        R_t = \mathrm{diag}(Q_t)^{-1/2} Q_t \, \mathrm{diag}(Q_t)^{-1/2}
 
-    :math:`\bar Q` is the second moment of the standardized residuals rescaled to a correlation, :math:`Q_1 = \bar Q`.
-    The correlation at t uses returns to t - 1.
+    :math:`\bar Q` is the second moment of the standardized residuals rescaled to a correlation,
+    :math:`Q_1 = \bar Q`. The correlation at t uses returns to t - 1.
 
     Parameters
     ----------
@@ -257,15 +256,14 @@ class DCC:
         assert best is not None
         theta = _natural(np.concatenate([[np.arctanh(target)], best.x]))
         gradient = float(np.abs(best.jac).max())
-        # Line searches end at rounding before `gtol` is met; what counts is the gradient they leave.
+        # Line searches end at rounding before `gtol` is met; what counts is the gradient they
+        # leave.
         converged = bool(best.success) or gradient < 1e-5
         message = ""
         if not converged:
             message = f"DCC did not converge: {best.message}; gradient {gradient:.1e} a row."
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        return DCCResult(
-            fitted, z, theta, estimated=True, converged=converged, message=message
-        )
+        return DCCResult(fitted, z, theta, estimated=True, converged=converged, message=message)
 
     def filter(
         self,
@@ -275,7 +273,9 @@ class DCC:
         margins: MarginsResult | None = None,
         target: float | None = None,
     ) -> DCCResult:
-        """Run with given ``a``, ``b`` (and ``nu`` for t errors); ``target`` defaults to the sample's."""
+        """Run with given ``a``, ``b`` (and ``nu`` for t errors); ``target`` defaults to the
+        sample's.
+        """
         names = ("a", "b", "nu") if self.dist == "t" else ("a", "b")
         given = require_params(params, names)
         if given["a"] < 0 or given["b"] < 0 or given["a"] + given["b"] >= 1:

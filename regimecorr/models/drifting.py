@@ -46,15 +46,15 @@ class DriftingResult(GridResult):
         return out
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftingCorrelation:
     r"""Fisher z of the correlation follows a random walk or a mean-reverting AR(1).
 
     .. math:: f_{t+1} = m + \phi (f_t - m) + \sigma e_t, \qquad \rho_t = \tanh f_t
 
-    with :math:`\phi = 1` for the random walk. Step sizes, half-lives, spreads and means are averaged over declared grids
-    by their posterior probabilities; the filter runs on a birth-death chain with the mean and variance of each
-    step. The state stays within :math:`|\rho| < 0.99`.
+    with :math:`\phi = 1` for the random walk. Step sizes, half-lives, spreads and means are
+    averaged over declared grids by their posterior probabilities; the filter runs on a birth-death
+    chain with the mean and variance of each step. The state stays within :math:`|\rho| < 0.99`.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ class DriftingCorrelation:
     margins : GARCH or None, default GARCH()
         Margins; None when the returns are standardized residuals already.
     annual_sd : tuple of float, default (0.06, 0.12, 0.24, 0.48, 0.96)
-        Random walk: standard deviations of a year's (252 rows) drift in Fisher z, equally likely beforehand.
+        Random walk: standard deviations of a year's (252 rows) drift in Fisher z, equally likely
+        beforehand.
     half_lives : tuple of float, default (15, 40, 100, 250)
         Mean reversion: rows until half of a deviation is gone, equally likely beforehand.
     spreads : tuple of float, default (0.1, 0.2, 0.4)
@@ -92,7 +93,9 @@ class DriftingCorrelation:
 
     def __post_init__(self) -> None:
         if self.kind not in ("random_walk", "mean_reverting"):
-            raise ModelError(f"kind={self.kind!r} is unknown; use 'random_walk' or 'mean_reverting'.")
+            raise ModelError(
+                f"kind={self.kind!r} is unknown; use 'random_walk' or 'mean_reverting'."
+            )
         for name in ("annual_sd", "half_lives", "spreads"):
             if not getattr(self, name) or min(getattr(self, name)) <= 0.0:
                 raise ModelError(
@@ -154,9 +157,7 @@ class DriftingCorrelation:
         fitted = resolve_margins(self.margins, returns, margins)
         nodes = np.array([given.pop("nu")])
         table = pd.DataFrame([given])
-        return self._result(
-            fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1)
-        )
+        return self._result(fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1))
 
     def _result(
         self,

@@ -1,8 +1,10 @@
-"""Bayesian models whose correlation lives on a grid of Fisher z values: shared fitting and simulation.
+"""Bayesian models whose correlation lives on a grid of Fisher z values: shared fitting and
+simulation.
 
-A model lists *settings* (hazard, level prior, step size ...), each with a prior probability. Every setting is filtered exactly,
-together with every node of the tail parameter ``nu``; posterior weights of the settings follow from their
-likelihoods, and the log marginal likelihood is the log of their prior-weighted sum.
+A model lists *settings* (hazard, level prior, step size ...), each with a prior probability. Every
+setting is filtered exactly, together with every node of the tail parameter ``nu``; posterior
+weights of the settings follow from their likelihoods, and the log marginal likelihood is the log
+of their prior-weighted sum.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ _SMOOTHED_SETTINGS = 12
 class Settings:
     """Parameter settings of a grid model; every array has one row per setting.
 
-    ``table`` holds the named parameters (S, ...) that the simulation uses; ``hazard`` (S,), ``prior``, ``up``,
-    ``down`` and ``start`` (S, n_grid) drive the filter; ``log_prior`` (S,) are prior log probabilities.
+    ``table`` holds the named parameters (S, ...) that the simulation uses; ``hazard`` (S,),
+    ``prior``, ``up``, ``down`` and ``start`` (S, n_grid) drive the filter; ``log_prior`` (S,) are
+    prior log probabilities.
     """
 
     table: pd.DataFrame
@@ -77,7 +80,9 @@ class ConstantFit:
 
 
 def fit_constant(z: Array, dist: Distribution) -> ConstantFit:
-    """Maximise the likelihood of a constant correlation over Fisher z and ``nu`` by alternating searches."""
+    """Maximise the likelihood of a constant correlation over Fisher z and ``nu`` by alternating
+    searches.
+    """
 
     def loglik(fisher: float, nu: float) -> float:
         return float(constant_loglikelihood(z, np.tanh(fisher), nu))
@@ -121,7 +126,9 @@ def fit_constant(z: Array, dist: Distribution) -> ConstantFit:
 
 
 def nu_nodes(fit: ConstantFit, dist: Distribution) -> tuple[Array, Array]:
-    """Nodes of ``nu`` around its estimate and their log prior masses (uniform in ``log nu`` over its range)."""
+    """Nodes of ``nu`` around its estimate and their log prior masses (uniform in ``log nu`` over
+    its range).
+    """
     if dist == "normal":
         return np.array([np.inf]), np.array([0.0])
     step = 1.6 * fit.log_nu_se
@@ -209,7 +216,9 @@ class GridResult(CorrelationResult):
 
     @cached_property
     def smoothed(self) -> pd.Series:  # type: ignore[override]
-        """Smoothed mean correlation by date, averaged over the settings with most of the posterior."""
+        """Smoothed mean correlation by date, averaged over the settings with most of the
+        posterior.
+        """
         order = np.argsort(self._posterior.ravel())[::-1][:_SMOOTHED_SETTINGS]
         total, out = 0.0, np.zeros(len(self._z))
         p = self._settings
@@ -223,9 +232,7 @@ class GridResult(CorrelationResult):
             total += weight
         return pd.Series(out / total, index=self.filtered.index, name="smoothed")
 
-    def _draw_parameters(
-        self, n_draws: int, rng: np.random.Generator, options: Any
-    ) -> GridDraws:
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> GridDraws:
         weights = self._posterior.copy()
         setting, node = np.empty((2, n_draws), dtype=np.int64)
         uniforms = rng.random(n_draws)
@@ -275,7 +282,9 @@ class GridResult(CorrelationResult):
         """Correlations (n_paths, horizon) of paths whose Fisher z starts at ``start`` (n_paths,)."""
 
 
-def require_params(params: pd.Series | dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
+def require_params(
+    params: pd.Series | dict[str, float], names: tuple[str, ...]
+) -> dict[str, float]:
     """Return the named parameters as floats, or say which are missing or unknown."""
     given = {str(k): float(v) for k, v in dict(params).items()}
     missing, unknown = set(names) - set(given), set(given) - set(names)

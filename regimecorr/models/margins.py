@@ -1,4 +1,6 @@
-"""GARCH margins through arch, rescaled inside, with parameter draws and the conditional variance of tomorrow."""
+"""GARCH margins through arch, rescaled inside, with parameter draws and the conditional variance
+of tomorrow.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ class MarginsResult:
     Attributes
     ----------
     params : DataFrame
-        Assets by ``mu, omega, alpha, gamma, beta, nu`` in the units of the returns (``nu`` is infinite for
-        normal errors).
+        Assets by ``mu, omega, alpha, gamma, beta, nu`` in the units of the returns (``nu`` is
+        infinite for normal errors).
     covariance : dict of str to ndarray of shape (5, 5)
         Robust (Bollerslev-Wooldridge) covariance of ``mu, omega, alpha, gamma, beta`` by asset.
     std_resid, volatility : DataFrame
@@ -62,20 +64,25 @@ class MarginsResult:
 
     @property
     def log_volatility(self) -> float:
-        """Sum of the log volatilities: what separates the joint density from that of the residuals."""
+        """Sum of the log volatilities: what separates the joint density from that of the
+        residuals.
+        """
         return float(np.log(self.volatility.to_numpy()).sum())
 
     def repeat(self, n_draws: int) -> MarginDraws:
-        """Return the estimates, ``n_draws`` times, starting from the first conditional variance of the sample."""
+        """Return the estimates, ``n_draws`` times, starting from the first conditional variance of
+        the sample.
+        """
         values = self.params[list(_PARAMETERS)].to_numpy().T
         first = self.volatility.to_numpy()[0] ** 2
         return MarginDraws(*(np.tile(v, (n_draws, 1)) for v in (*values, first)))
 
     def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
-        """Draw parameters from their robust covariance and the conditional variance of tomorrow under each.
+        """Draw parameters from their robust covariance and the conditional variance of tomorrow
+        under each.
 
-        Draws outside the stationary region (``omega > 0``, ``alpha, beta >= 0``, persistence below one)
-        are drawn again.
+        Draws outside the stationary region (``omega > 0``, ``alpha, beta >= 0``, persistence below
+        one) are drawn again.
         """
         out = np.empty((6, n_draws, len(self.names)))
         for i, name in enumerate(self.names):
@@ -113,14 +120,15 @@ def _feasible_draws(theta: Array, cov: Array, n: int, rng: np.random.Generator) 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GARCH:
     r"""Constant mean and GARCH(1,1) or GJR variance for every asset, estimated by arch.
 
     .. math:: h_t = \omega + \alpha \epsilon_{t-1}^2 + \gamma \epsilon_{t-1}^2 1(\epsilon_{t-1} < 0) + \beta h_{t-1}
 
-    The variance at t uses returns to t - 1. Each series is divided by its standard deviation before estimation and the
-    estimates are mapped back, so percent, decimals and basis points give the same answer.
+    The variance at t uses returns to t - 1. Each series is divided by its standard deviation
+    before estimation and the estimates are mapped back, so percent, decimals and basis points give
+    the same answer.
 
     Parameters
     ----------
@@ -177,7 +185,9 @@ class GARCH:
         return MarginsResult(
             names=names,
             returns=frame,
-            params=pd.DataFrame([f.params for f in fits], index=list(names), columns=[*_PARAMETERS, "nu"]),
+            params=pd.DataFrame(
+                [f.params for f in fits], index=list(names), columns=[*_PARAMETERS, "nu"]
+            ),
             covariance={n: f.covariance for n, f in zip(names, fits, strict=True)},
             std_resid=(frame - mu) / volatility,
             volatility=volatility,

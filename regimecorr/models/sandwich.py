@@ -31,9 +31,10 @@ def long_run_covariance(scores: Array, lags: int) -> Array:
 def regularised_sandwich(bread: Array, meat: Array, prior_sd: Array) -> Array:
     """Sandwich covariance with a weak normal prior on every coordinate.
 
-    ``bread`` is minus the Jacobian of the summed estimating equations, ``meat`` the covariance of their sum. A
-    direction in which the data say nothing keeps the prior's variance instead of an infinite or a zero one; where the
-    data speak, the prior of precision ``1 / prior_sd^2`` vanishes beside them.
+    ``bread`` is minus the Jacobian of the summed estimating equations, ``meat`` the covariance of
+    their sum. A direction in which the data say nothing keeps the prior's variance instead of an
+    infinite or a zero one; where the data speak, the prior of precision ``1 / prior_sd^2``
+    vanishes beside them.
     """
     precision = np.diag(1.0 / prior_sd**2)
     inverse = np.linalg.inv(bread + precision)

@@ -31,6 +31,7 @@ from regimecorr.models.base import (
     Array,
     CorrelationResult,
     Distribution,
+    IntArray,
     Noise,
     residual_pair,
     resolve_margins,
@@ -100,9 +101,7 @@ class SwitchingResult(CorrelationResult):
         self.filtered = pd.Series(filtered @ found.rho, index=index, name="filtered")
         self.smoothed = pd.Series(smoothed @ found.rho, index=index, name="smoothed")
         self.regime_correlations = pd.Series(found.rho, index=self.regimes)
-        self.transition = pd.DataFrame(
-            found.transition, index=self.regimes, columns=self.regimes
-        )
+        self.transition = pd.DataFrame(found.transition, index=self.regimes, columns=self.regimes)
         stay = np.diag(found.transition)
         heavy = [] if np.isinf(found.nu) else [found.nu]
         self.params = pd.Series(
@@ -136,9 +135,8 @@ class SwitchingResult(CorrelationResult):
         scores = jacobian(lambda v: per_row(self._z, v, size), u)
 
         def gradient(v: Array) -> Array:
-            return jacobian(
-                lambda w: np.atleast_1d(per_row(self._z, w, size).sum()), v, 1e-3
-            )[0]
+            rows = jacobian(lambda w: np.atleast_1d(per_row(self._z, w, size).sum()), v, 1e-3)
+            return np.asarray(rows[0], dtype=float)
 
         bread = positive_bread(-jacobian(gradient, u, 1e-3))
         heavy = [] if np.isinf(self._found.nu) else [1.0]
@@ -146,7 +144,9 @@ class SwitchingResult(CorrelationResult):
         return regularised_sandwich(bread, scores.T @ scores, prior_sd)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
-        """Draw parameters from the sandwich covariance in unconstrained coordinates, regimes kept in order."""
+        """Draw parameters from the sandwich covariance in unconstrained coordinates, regimes kept
+        in order.
+        """
         if not self._estimated:
             return [self._found] * n_draws
         size = self._found.rho.size
@@ -154,7 +154,8 @@ class SwitchingResult(CorrelationResult):
         return [unpack(u, size).ordered() for u in drawn]
 
     def figures(self, params: RegimeParams | None = None) -> tuple[Array, Array, Array]:
-        """Return correlations, filtered probabilities today and probabilities of staying, by regime.
+        """Return correlations, filtered probabilities today and probabilities of staying, by
+        regime.
 
         At the estimates, or at given parameters (one of `draw_regimes`).
         """
@@ -185,12 +186,12 @@ class SwitchingResult(CorrelationResult):
 
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
         cumulative = np.cumsum(self._start)
-        start = np.searchsorted(cumulative[:-1], noise.uniform())
+        start = np.searchsorted(cumulative[:-1], noise.uniform()).astype(np.int64)
         return self._advance([self._found] * noise.n_draws, start, noise, n_rows)
 
     @staticmethod
     def _advance(
-        draws: list[RegimeParams], start: Array, noise: Noise, horizon: int
+        draws: list[RegimeParams], start: IntArray, noise: Noise, horizon: int
     ) -> tuple[Array, Array]:
         rho = np.array([d.rho for d in draws])
         cumulative = np.cumsum(np.array([d.transition for d in draws]), axis=2)
@@ -199,13 +200,14 @@ class SwitchingResult(CorrelationResult):
         return paths, correlate(noise.shocks(nu, horizon), paths)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchingCorrelation:
     r"""Correlation that switches between recurrent regimes (Pelletier 2006).
 
-    Standardized residuals in regime :math:`k` are bivariate normal or t with correlation :math:`\rho_k`; the regime
-    follows a Markov chain started from its stationary distribution. EM with the exact M-step (root of the
-    likelihood cubic for two assets), several starts, then a quasi-Newton polish. Regimes are sorted by correlation.
+    Standardized residuals in regime :math:`k` are bivariate normal or t with correlation
+    :math:`\rho_k`; the regime follows a Markov chain started from its stationary distribution. EM
+    with the exact M-step (root of the likelihood cubic for two assets), several starts, then a
+    quasi-Newton polish. Regimes are sorted by correlation.
 
     Parameters
     ----------
@@ -220,10 +222,10 @@ class SwitchingCorrelation:
 
     References
     ----------
-    Pelletier, D. (2006). Regime switching for dynamic correlations. Journal of Econometrics 131, 445-473.
-    Hamilton, J. (1989). A new approach to the economic analysis of nonstationary time series.
-    Econometrica 57, 357-384. Kim, C.-J. (1994). Dynamic linear models with Markov-switching. Journal of
-    Econometrics 60, 1-22.
+    Pelletier, D. (2006). Regime switching for dynamic correlations. Journal of Econometrics 131,
+    445-473. Hamilton, J. (1989). A new approach to the economic analysis of nonstationary time
+    series. Econometrica 57, 357-384. Kim, C.-J. (1994). Dynamic linear models with
+    Markov-switching. Journal of Econometrics 60, 1-22.
 
     Examples
     --------

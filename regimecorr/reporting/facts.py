@@ -1,0 +1,118 @@
+"""What a report needs beyond the verdict's own fields, derived from them alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from regimecorr.verdict import Verdict
+
+NOT_MEMBERS = ("panel", "final")
+BASIS_WORDS = {
+    "returns": "returns",
+    "levels": "price levels",
+    "log_levels": "log price levels",
+}
+LEVEL_WARNING = (
+    "WARNING: correlations of price levels, not of returns. They are high, and turn negative, by "
+    "chance alone; nothing below is calibrated. basis='returns' asks about the relationship."
+)
+SIMULATED_WARNING = "SIMULATED prices: this verdict says nothing about any market."
+
+
+@dataclass(frozen=True, slots=True)
+class FreshWindow:
+    """The rows that decide the event, and about when they are.
+
+    Attributes
+    ----------
+    first, last : int
+        Rows after today.
+    begins, ends : Timestamp
+        Their approximate dates, at the pace of the last 252 rows.
+    """
+
+    first: int
+    last: int
+    begins: pd.Timestamp
+    ends: pd.Timestamp
+
+
+def fresh_window(v: Verdict) -> FreshWindow:
+    """Return the fresh window of a verdict."""
+    horizon = int(v.settings["horizon"])
+    index = v.prices.index
+    back = min(252, len(index) - 1)
+    pace = (index[-1] - index[-1 - back]).days / back
+    first, last = horizon // 2 + 1, horizon
+    begins, ends = (v.as_of + pd.Timedelta(days=round(pace * rows)) for rows in (first, last))
+    return FreshWindow(first, last, begins, ends)
+
+
+def members(v: Verdict) -> pd.DataFrame:
+    """Return the rows of the pool's members, the heaviest first."""
+    rows = v.models.drop(index=[name for name in NOT_MEMBERS if name in v.models.index])
+    return rows.sort_values("weight", ascending=False, kind="stable")
+
+
+def failed(v: Verdict) -> pd.DataFrame:
+    """Return the members without a probability because their estimation failed."""
+    rows = members(v)
+    return rows[(rows["reason"] != "") & ~(rows["weight"] > 0)]
+
+
+def family_range(v: Verdict) -> pd.Series:
+    """Return ``p_structural`` of every family on its own, ascending.
+
+    The pool with any other family prior lies between the first and the last of them. Within a family the
+    members keep their relative weights.
+    """
+    rows = members(v)
+    rows = rows[rows["p_structural"].notna()]
+    out: dict[str, float] = {}
+    for family, group in rows.groupby("family", sort=False):
+        weight = group["weight"]
+        if not weight.sum() > 0:
+            weight = weight * 0.0 + 1.0
+        out[str(family)] = float((group["p_structural"] * weight).sum() / weight.sum())
+    return pd.Series(out, dtype=float, name="p_structural").sort_values(kind="stable")
+
+
+def states_that_differ(v: Verdict) -> dict[str, list[str]]:
+    """Return the sensitivity variants whose state is another one, by that state."""
+    out: dict[str, list[str]] = {}
+    for variant, state in v.sensitivity["state"].items():
+        if state not in (v.state, "unknown"):
+            out.setdefault(str(state), []).append(str(variant))
+    return out
+
+
+def diverged_side(v: Verdict) -> str:
+    """Return on which side of the midpoint the diverged level lies."""
+    return "above" if v.reference < 0 else "below"
+
+
+def definition(v: Verdict) -> str:
+    """Say in one sentence what structural means for this verdict."""
+    window = fresh_window(v)
+    return (
+        f"in rows {window.first} to {window.last} ahead (about {day_of(window.begins)} to "
+        f"{day_of(window.ends)}), correlation of {BASIS_WORDS[v.basis]} {diverged_side(v)} the midpoint "
+        f"{v.midpoint:+.2f}"
+    )
+
+
+def day_of(value: pd.Timestamp) -> str:
+    """Write a date."""
+    return f"{value:%Y-%m-%d}"
+
+
+def origin(v: Verdict) -> str:
+    """Name the source of the prices, with its description where there is one."""
+    provenance = v.data.get("provenance", {})
+    source = str(provenance.get("source", "unknown source"))
+    more = provenance.get("description")
+    return f"{source} ({more})" if more else source

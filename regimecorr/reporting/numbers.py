@@ -1,0 +1,45 @@
+"""How numbers are written: one way for each kind."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+MISSING = "n/a"
+_LONG = 10_000.0
+
+
+def signed(value: float) -> str:
+    """Write a correlation or z-score with its sign and two decimals."""
+    # Adding zero turns a rounded -0.00 into +0.00.
+    return f"{round(value, 2) + 0.0:+.2f}" if math.isfinite(value) else MISSING
+
+
+def percent(value: float) -> str:
+    """Write a probability in whole percent; what is not certain is never written as 0 or 100."""
+    if not math.isfinite(value):
+        return MISSING
+    if 0.0 < value < 0.005:
+        return "<1%"
+    if 0.995 <= value < 1.0:
+        return ">99%"
+    return f"{value:.0%}"
+
+
+def count(value: float) -> str:
+    """Write a number of rows; very long durations are not known to the row."""
+    if math.isnan(value):
+        return MISSING
+    return f"{value:,.0f}" if value <= _LONG else f">{_LONG:,.0f}"
+
+
+def day(value: Any) -> str:
+    """Write a date; empty when there is none."""
+    return "" if value is None or pd.isna(value) else f"{pd.Timestamp(value):%Y-%m-%d}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Write a count with its noun."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,236 @@
+"""The verdict as text that can be pasted into a note."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from regimecorr.events import WEAK_REFERENCE
+from regimecorr.reporting.facts import (
+    BASIS_WORDS,
+    LEVEL_WARNING,
+    SIMULATED_WARNING,
+    definition,
+    failed,
+    family_range,
+    fresh_window,
+    members,
+    origin,
+    states_that_differ,
+)
+from regimecorr.reporting.numbers import count, day, percent, plural, signed
+
+if TYPE_CHECKING:
+    from regimecorr.verdict import Verdict
+
+WIDTH = 100
+_KEY = 13
+
+
+def summary_text(v: Verdict) -> str:
+    """Write a verdict as about thirty lines of at most 100 columns.
+
+    Parameters
+    ----------
+    v : Verdict
+        The verdict; every number is read from it.
+
+    Returns
+    -------
+    str
+        Without a newline at the end.
+    """
+    lines: list[str] = []
+    if v.basis != "returns":
+        lines += [*textwrap.wrap(LEVEL_WARNING, WIDTH), ""]
+    lines += _data(v)
+    lines += ["", *_state(v), *_probabilities(v)]
+    lines += ["", *_regimes(v), *_models(v), *_past(v), *_gap(v)]
+    lines += _entry("Levels", v.levels.sentence())
+    lines += _sensitivity(v)
+    lines += ["", *_changes(v)]
+    return "\n".join(lines)
+
+
+def _entry(key: str, text: str) -> list[str]:
+    """A keyword and a paragraph beside it."""
+    return textwrap.wrap(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=f"{key:<{_KEY}}",
+        subsequent_indent=" " * _KEY,
+    )
+
+
+def _data(v: Verdict) -> list[str]:
+    index = v.prices.index
+    text = (
+        f"{v.asset} / {v.benchmark} | {origin(v)} | {day(index[0])} to {day(v.as_of)} | "
+        f"{len(index):,} common prices"
+    )
+    if v.data.get("simulated"):
+        text = f"{SIMULATED_WARNING} {text}"
+    return textwrap.wrap(" ".join(text.split()), WIDTH)
+
+
+def _state(v: Verdict) -> list[str]:
+    short, long = v.settings["short_window"], v.settings["long_window"]
+    text = (
+        f"{v.state}: {short}-row correlation of {BASIS_WORDS[v.basis]} {signed(v.r_short)}, reference "
+        f"{signed(v.reference)} (the {long} rows before), midpoint {signed(v.midpoint)}; "
+        f"{long}-row {signed(v.r_long)}"
+    )
+    lines = _entry("State", text)
+    if v.state in ("divergent", "strained"):
+        low, high = v.settings["thresholds"]
+        lines += _entry(
+            "Label",
+            f"{v.label} (transient below {percent(low)}, structural above {percent(high)} p_structural)",
+        )
+    elif v.state == "aligned":
+        lines += _entry(
+            "Label", "aligned: no divergence today; the probabilities say whether one lies ahead"
+        )
+    return lines
+
+
+def _probabilities(v: Verdict) -> list[str]:
+    if pd.isna(v.p_structural):
+        return _entry("Probability", f"none. {v.reason}") + _entry(
+            "Record", _record(v)
+        )
+    low, high = v.interval
+    lines = _entry(
+        "Structural",
+        f"{percent(v.p_structural)}, 90% interval {percent(low)} to {percent(high)}: {definition(v)}, "
+        "nearer to the diverged level than to the reference",
+    )
+    lines += _entry("Transient", f"{percent(v.p_transient)}: otherwise")
+    if pd.isna(v.p_unchanged):
+        lines += _entry("Unchanged", "not defined for price levels")
+    else:
+        lines += _entry(
+            "Unchanged",
+            f"{percent(v.p_unchanged)}, part of transient: it never left, the low reading was sampling "
+            "noise; model-based, validated on simulated worlds only",
+        )
+    if v.calibrated:
+        kind = f"calibrated; the raw pool says {percent(v.p_raw)}"
+    else:
+        kind = "the raw pool of models, NOT calibrated on past outcomes; may be over-confident"
+    return lines + _entry("Probability", kind) + _entry("Record", _record(v))
+
+
+def _record(v: Verdict) -> str:
+    return f"base rate: {v.base_rate}; track record: {v.track_record}"
+
+
+def _regimes(v: Verdict) -> list[str]:
+    if v.regimes.empty:
+        return _entry("Regimes", "none; the switching model failed")
+    wide = max(len(str(name)) for name in v.regimes.index)
+    lines: list[str] = []
+    for name, row in v.regimes.iterrows():
+        text = (
+            f"{name!s:<{wide}} {signed(row['correlation'])} [{signed(row['correlation_low'])}, "
+            f"{signed(row['correlation_high'])}]  P(today) {percent(row['p_today']):>4}  lasts "
+            f"{count(row['expected_duration'])} rows [{count(row['expected_duration_low'])}, "
+            f"{count(row['expected_duration_high'])}]  stays 63/252 rows {percent(row['p_stay_63'])}"
+            f"/{percent(row['p_stay_252'])}"
+        )
+        lines.append(f"{'Regimes' if not lines else '':<{_KEY}}{text}")
+    return lines
+
+
+def _models(v: Verdict) -> list[str]:
+    lost = failed(v)
+    parts: list[str] = []
+    for name, row in members(v).iterrows():
+        if name in lost.index:
+            continue
+        p = "" if pd.isna(row["p_structural"]) else f" p {percent(row['p_structural'])}"
+        doubt = "" if row["converged"] else " (not converged)"
+        parts.append(f"{name} {percent(row['weight'])}{p}{doubt}")
+    lines = _entry("Models", f"by weight: {', '.join(parts)}")
+    for name, row in lost.iterrows():
+        lines += _entry("", f"FAILED {name}: {row['reason']}")
+    return lines
+
+
+def _past(v: Verdict) -> list[str]:
+    episodes = v.episodes
+    if episodes.empty:
+        return _entry("Past", "no divergence in this history")
+    outcomes = episodes.loc[episodes["is_entry"].astype(bool), "outcome"]
+    tally = ", ".join(
+        f"{int((outcomes == name).sum())} {name}" for name in ("structural", "transient", "open")
+    )
+    last = episodes.iloc[-1]
+    until = "and lasts" if last["censored"] else f"to {day(last['end'])}"
+    text = (
+        f"{plural(len(episodes), 'divergence')}, {int(len(outcomes))} counted as "
+        f"{'entry' if len(outcomes) == 1 else 'entries'} ({tally}); the last from {day(last['start'])} {until}"
+    )
+    return _entry("Past", text)
+
+
+def _gap(v: Verdict) -> list[str]:
+    today = v.gap.attrs
+    text = f"log prices {signed(today.get('z', float('nan')))} sd from their {v.settings['long_window']}-row mean"
+    if v.gap["p"].isna().all():
+        return _entry("Price gap", f"{text}: closed, nothing to close")
+    shares = ", ".join(
+        f"{name} {percent(row['p'])} ({percent(row['p_random_walk'])})"
+        for name, row in v.gap.iterrows()
+    )
+    return _entry(
+        "Price gap",
+        f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent random walks",
+    )
+
+
+def _sensitivity(v: Verdict) -> list[str]:
+    parts = []
+    for variant, row in v.sensitivity.iterrows():
+        p = "" if pd.isna(row["p_raw"]) else f" {percent(row['p_raw'])}"
+        parts.append(f"{variant} {row['state']}{p}")
+    lines = _entry("Sensitivity", f"state and raw p_structural: {', '.join(parts)}")
+    other = states_that_differ(v)
+    if other:
+        changes = "; ".join(f"{state} with {', '.join(names)}" for state, names in other.items())
+        lines += _entry("", f"The STATE CHANGES with the choice: {changes}")
+    else:
+        lines += _entry("", f"The state is {v.state} in all of them that can be read")
+    return lines
+
+
+def _changes(v: Verdict) -> list[str]:
+    window = fresh_window(v)
+    if v.state == "weak":
+        return _entry(
+            "Would change",
+            f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its window ends "
+            f"{v.settings['short_window']} rows ago, so it moves with every new row",
+        )
+    # A short correlation on the reference's side of zero leaves the midpoint at half the reference.
+    half = v.reference / 2.0
+    beyond, within = ("<=", "above") if v.reference > 0 else (">=", "below")
+    text = (
+        f"state, with this reference: divergent at r_short {beyond} 0, strained up to {signed(half)}, "
+        f"aligned {within} (now {signed(v.r_short)})"
+    )
+    lines = _entry("Would change", text)
+    families = family_range(v)
+    if len(families):
+        text = (
+            f"raw p_structural, with another family prior: {percent(families.iloc[0])} "
+            f"({families.index[0]} alone) to {percent(families.iloc[-1])} ({families.index[-1]} alone)"
+        )
+        lines += _entry("", text)
+    return lines + _entry(
+        "",
+        f"the answer itself: rows {window.first} to {window.last}, about {day(window.begins)} to "
+        f"{day(window.ends)}",
+    )
