@@ -1,7 +1,7 @@
-"""Is a divergence of two correlated assets transient or structural? A probability that can be
-scored.
+"""Tell whether a divergence of two correlated assets is transient or structural.
 
-Start with `assess`; see the documentation for the definitions behind every number.
+The answer is a probability that can be scored. Start with `assess`; see the documentation for the
+definitions behind every number.
 """
 
 from __future__ import annotations

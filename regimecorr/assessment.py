@@ -155,8 +155,8 @@ def assess(
     interval = (np.nan, np.nan)
     if here.state == "weak":
         reason = (
-            f"The reference correlation is {here.reference:+.2f}, weaker than 0.25: nothing was established, so "
-            "nothing can break."
+            f"The reference correlation is {here.reference:+.2f}, weaker than 0.25: nothing was "
+            "established, so nothing can break."
         )
     else:
         p = float(pool.average(lambda f: events.structural(f).mean()))
@@ -232,20 +232,21 @@ def _warn_uncalibrated(basis: str, calibration: str | None, windows: tuple[int, 
     """One warning, the most specific one."""
     if basis != "returns":
         warn_user(
-            f"basis={basis!r}: correlations of price levels are high and turn negative by chance alone; "
-            "the probability is the raw pool's. Use basis='returns' for a question about the relationship.",
+            f"basis={basis!r}: correlations of price levels are high and turn negative by chance "
+            "alone; the probability is the raw pool's. Use basis='returns' for a question about "
+            "the relationship.",
             LevelBasisWarning,
         )
     elif calibration is not None and windows != CALIBRATED_WINDOWS:
         warn_user(
-            f"Windows {windows} are not the calibrated {CALIBRATED_WINDOWS}; the probability is the raw "
-            "pool's. Pass calibration=None to ask for that.",
+            f"Windows {windows} are not the calibrated {CALIBRATED_WINDOWS}; the probability is "
+            "the raw pool's. Pass calibration=None to ask for that.",
             UncalibratedWarning,
         )
     elif calibration is not None:
         warn_user(
-            f"calibration={calibration!r} has no vintage yet; the probability is the raw pool's and may be "
-            "over-confident. Pass calibration=None to ask for that.",
+            f"calibration={calibration!r} has no vintage yet; the probability is the raw pool's "
+            "and may be over-confident. Pass calibration=None to ask for that.",
             UncalibratedWarning,
         )
 

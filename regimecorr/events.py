@@ -51,8 +51,9 @@ class Situation:
 
 
 def series_on_basis(pair: AlignedPair, basis: Basis) -> Array:
-    """Return the (n_obs, 2) series whose correlation is read; row i belongs to price i + 1 of the
-    table.
+    """Return the (n_obs, 2) series whose correlation is read.
+
+    Row i belongs to price i + 1 of the table.
     """
     if basis not in get_args(Basis):
         raise DataError(f"basis={basis!r} is unknown; use one of {', '.join(get_args(Basis))}.")
@@ -82,8 +83,8 @@ def check_windows(n_rows: int, short_window: int, long_window: int, horizon: int
         )
     if short_window + long_window > n_rows:
         raise WindowError(
-            f"The windows need {short_window} + {long_window} = {short_window + long_window} returns "
-            f"and the data have {n_rows}; use shorter windows or a longer sample."
+            f"The windows need {short_window} + {long_window} = {short_window + long_window} "
+            f"returns and the data have {n_rows}; use shorter windows or a longer sample."
         )
 
 
@@ -104,7 +105,8 @@ def situation(values: Array, short_window: int, long_window: int) -> Situation:
     if not np.all(np.isfinite([r_short, r_long, reference])):
         raise DataError(
             "A series is constant over a whole window, so its correlation does not exist; "
-            f"r_short={r_short}, r_long={r_long}, reference={reference}. Use a longer window or other data."
+            f"r_short={r_short}, r_long={r_long}, reference={reference}. Use a longer window or "
+            "other data."
         )
     sign = -1 if reference < 0 else 1
     middle = float(midpoint_of(r_short, reference))
@@ -122,8 +124,9 @@ def _state(oriented_short: float, reference: float, oriented_middle: float) -> S
 
 
 def state_history(x: Array, y: Array, short_window: int, long_window: int) -> pd.DataFrame:
-    """Return ``r_short, r_long, reference, midpoint, state`` by row; no state before the first
-    full reference.
+    """Return ``r_short, r_long, reference, midpoint, state`` by row.
+
+    There is no state before the first full reference.
     """
     r_short = rolling_pearson(x, y, short_window)
     r_long = rolling_pearson(x, y, long_window)
@@ -165,8 +168,9 @@ def fresh_correlation(paths: Array, horizon: int) -> Array:
 
 
 def is_structural(fresh: Any, sign: int, middle: float) -> Any:
-    """Structural: a year on the relationship is nearer to the diverged level than to its
-    reference.
+    """Structural: nearer to the diverged level than to the reference.
+
+    What is compared is the relationship a year on.
     """
     return sign * np.asarray(fresh) < sign * middle
 

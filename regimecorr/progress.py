@@ -12,7 +12,7 @@ _PATIENCE = 2.0
 
 
 class LateProgress:
-    """A progress bar on standard error that appears after two seconds; silent when not a terminal."""
+    """A progress bar on standard error that appears after two seconds, on a terminal only."""
 
     def __init__(self, title: str, total: int) -> None:
         self._began = time.monotonic()

@@ -169,14 +169,15 @@ class Verdict:
 
     def __repr__(self) -> str:
         return (
-            f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}, {self.label}, "
-            f"p_structural={self.p_structural:.2f}>"
+            f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}, "
+            f"{self.label}, p_structural={self.p_structural:.2f}>"
         )
 
 
 def plain(value: Any) -> Any:
-    """Turn frames, timestamps and numpy scalars into what the json module can write; NaN becomes
-    None.
+    """Turn frames, timestamps and numpy scalars into what the json module can write.
+
+    NaN becomes None.
     """
     if isinstance(value, pd.DataFrame):
         index = "row" if value.index.name is None else str(value.index.name)

@@ -43,7 +43,9 @@ def estimate(folder: Path) -> dict[str, object]:
     columns = ["mu", "omega", "alpha", "beta"]
     return {
         "estimated_on": f"{pair.report.first} to {pair.report.last}, {len(pair.returns)} returns",
-        "model": "GARCH(1,1) margins (Gaussian QML); two Markov regimes of correlation, bivariate t",
+        "model": (
+            "GARCH(1,1) margins (Gaussian QML); two Markov regimes of correlation, bivariate t"
+        ),
         "margins": {n: margins.params.loc[n, columns].round(8).to_dict() for n in margins.names},
         "regime_correlations": regimes.regime_correlations.round(6).tolist(),
         "transition": regimes.transition.round(8).to_numpy().tolist(),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import pandas as pd
 
 from regimecorr.data.datasets import load_eth_russell_twin
 from regimecorr.data.sources import download
 from regimecorr.errors import BundledDataWarning, DownloadError, warn_user
 
+logger = logging.getLogger(__name__)
+
+FIRST_DAY = "2016-01-01"  # Ether traded too thinly before
 DEFAULT_TICKERS = {"ETH-USD": "ETH", "^RUT": "RUT"}
 
 
@@ -20,13 +25,15 @@ def default_pair(asset: str | None, benchmark: str | None) -> tuple[pd.DataFrame
         Prices and the names of asset and benchmark.
     """
     try:
-        prices = download(list(DEFAULT_TICKERS), timeout=5.0, retries=0).rename(
-            columns=DEFAULT_TICKERS
-        )
+        prices = download(list(DEFAULT_TICKERS), start=FIRST_DAY, timeout=5.0, retries=0)
+        prices = prices.rename(columns=DEFAULT_TICKERS)
     except DownloadError as error:
+        # The long story (every source tried) goes to the log: the warning must stay readable.
+        logger.info("%s", error)
         warn_user(
-            "Real prices could not be had, so the bundled SIMULATED twin of Ethereum and the Russell 2000 is "
-            f"used; its verdict says nothing about the market. Pass prices= for real ones. ({error})",
+            "No source delivered ETH-USD and ^RUT and the cache has none, so the bundled SIMULATED "
+            "twin of Ethereum and the Russell 2000 is used; its verdict says nothing about the "
+            "market. Pass prices= for real ones; regimecorr.download says what was tried.",
             BundledDataWarning,
         )
         prices = load_eth_russell_twin()

@@ -154,7 +154,7 @@ _COLUMNS = [
 
 
 def merge_spells(flag: np.ndarray[Any, Any], merge: int) -> list[tuple[int, int]]:
-    """Runs of True as (first, stop) rows, runs with fewer than ``merge`` rows between them joined."""
+    """Runs of True as (first, stop) rows, joined if fewer than ``merge`` rows lie between them."""
     edges = np.flatnonzero(np.diff(np.r_[0, flag.astype(int), 0]))
     spells: list[tuple[int, int]] = []
     for first, stop in zip(edges[::2], edges[1::2], strict=True):

@@ -1,6 +1,4 @@
-"""Fit the members of the pool on one set of margins, simulate them, and keep what failed with its
-reason.
-"""
+"""Fit the pool's members on one set of margins and simulate them; failures keep their reason."""
 
 from __future__ import annotations
 
@@ -79,8 +77,9 @@ class Pool:
         )
 
     def mixture(self, n_paths: int) -> Futures:
-        """Paths of all members in proportion to their weights, spread evenly over each member's
-        draws.
+        """Paths of all members in proportion to their weights.
+
+        Those of each member are spread evenly over its draws.
         """
         alive = self.alive()
         share = np.array([self.weights[m.name] for m in alive]) * n_paths

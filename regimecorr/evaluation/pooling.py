@@ -38,7 +38,8 @@ def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
     values = np.array(list(family_prior.values()), dtype=float)
     if unknown or values.size == 0 or not np.all(np.isfinite(values)) or values.min() < 0:
         raise ModelError(
-            f"family_prior={dict(family_prior)} must give non-negative weights to some of {list(FAMILIES)}."
+            f"family_prior={dict(family_prior)} must give non-negative weights to some of "
+            f"{list(FAMILIES)}."
         )
     total = values.sum()
     if total <= 0:
@@ -53,8 +54,9 @@ def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def pool_weights(scores: Mapping[str, float], priors: Mapping[str, float]) -> dict[str, float]:
-    """Posterior weights ``prior_m exp(lambda L_m)``, normalised; a score of NaN (failed) gets
-    weight 0.
+    """Posterior weights ``prior_m exp(lambda L_m)``, normalised.
+
+    A score of NaN (failed) gets weight 0.
     """
     names = list(scores)
     values = np.array([LAMBDA * scores[m] for m in names])

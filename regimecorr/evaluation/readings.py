@@ -48,8 +48,9 @@ class Events:
         return np.asarray(is_structural(fresh, self.here.sign, self.here.midpoint))
 
     def unchanged(self, futures: Futures) -> Array:
-        """Whether each path is transient and its latent correlation never left the reference's
-        side.
+        """Whether each path is transient and its relationship never changed.
+
+        That is, its latent correlation never left the reference's side.
         """
         if self._basis != "returns":
             return np.full(len(futures.recent), np.nan)
@@ -59,8 +60,10 @@ class Events:
         )
 
     def chart_resolved(self, futures: Futures) -> Array:
-        """Share of paths whose rolling short correlation has been on the reference's side of zero
-        by each row.
+        """Share of paths that have resolved on the chart by each row.
+
+        A path has resolved once its rolling short correlation has been on the reference's side of
+        zero.
         """
         flip = np.array([float(self.here.sign), 1.0])
         first = first_passage_above(
@@ -74,8 +77,9 @@ class Events:
 
 
 def aggregate(values: Array, rows: int, step: int) -> Array:
-    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last; axis
-    -2 is time.
+    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last.
+
+    Axis -2 is time.
     """
     total = np.cumsum(values, axis=-2)
     n = values.shape[-2]

@@ -18,8 +18,9 @@ _DRAWS = 200
 
 
 def regime_table(pool: Pool, sign: int, rng: np.random.Generator) -> pd.DataFrame:
-    """By regime: correlation, probability today, expected duration, chance of staying; with 5 and
-    95 % bounds.
+    """By regime: correlation, probability today, expected duration and chance of staying.
+
+    Each figure has its 5 and 95 % bounds.
     """
     fit = pool.members["switching"].fit
     columns = ["correlation", "p_today", "expected_duration", *(f"p_stay_{h}" for h in STAY_ROWS)]
@@ -92,8 +93,9 @@ def gap_table(
     horizon: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Shares of paths on which asset or benchmark closes the log-price gap, or neither, beside
-    random walks.
+    """Shares of paths on which asset or benchmark closes the log-price gap, or neither.
+
+    The shares of random walks stand beside them.
     """
     gap = read_gap(np.log(pair.prices.to_numpy()), long_window)
     index = pd.Index(["asset-led", "benchmark-led", "open"], name="pathway")

@@ -1,4 +1,4 @@
-"""The level audit: how much of a price-level correlation chart is there without any relationship."""
+"""The level audit: how much of a level-correlation chart is there without any relationship."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class LevelFigures:
     share_in_band : float
         Share of rows with the long level correlation in the band.
     episodes_per_year : float
-        Entries a year (252 rows): short level correlation turning negative while the long one is at least the threshold.
+        Entries a year (252 rows): short level correlation turning negative while the long one is
+        at least the threshold.
     share_resolved : float
-        Share of entries with ``horizon`` later rows whose short level correlation is back at zero or above within them;
-        NaN without such entries.
+        Share of entries with ``horizon`` later rows whose short level correlation is back at zero
+        or above within them; NaN without such entries.
     share_long_negative : float
         Share of the same entries in which the long level correlation falls below zero within them.
     """
@@ -48,8 +49,8 @@ class LevelAudit:
     short, long : float
         Correlation of the price levels over the last short and long window.
     observed, independent : LevelFigures
-        The chart's figures, and their averages over histories in which each leg's returns are block-bootstrapped
-        on their own, so that nothing ties them together.
+        The chart's figures, and their averages over histories in which each leg's returns are
+        block-bootstrapped on their own, so that nothing ties them together.
     """
 
     short: float
@@ -72,10 +73,12 @@ class LevelAudit:
         low, high = self.band
         mine, chance = self.observed, self.independent
         text = (
-            f"Price levels (not returns): {self.short_window}-row correlation {self.short:+.2f}, {self.long_window}-row "
-            f"{self.long:+.2f}, in [{low:g}, {high:g}] on {mine.share_in_band:.0%} of days; the same moves with nothing "
-            f"tying the legs together spend {chance.share_in_band:.0%} there and show {chance.episodes_per_year:.2f} "
-            f"negative spells a year (here {mine.episodes_per_year:.2f})"
+            f"Price levels (not returns): {self.short_window}-row correlation {self.short:+.2f}, "
+            f"{self.long_window}-row {self.long:+.2f}, in [{low:g}, {high:g}] on "
+            f"{mine.share_in_band:.0%} of days; the same moves with nothing tying the legs "
+            f"together spend {chance.share_in_band:.0%} there and show "
+            f"{chance.episodes_per_year:.2f} negative spells a year "
+            f"(here {mine.episodes_per_year:.2f})"
         )
         if np.isfinite(chance.share_resolved):
             text += f", {chance.share_resolved:.0%} of which 'resolve' within {self.horizon} rows"
@@ -115,7 +118,8 @@ def audit_levels(
     horizon : int, default 252
         Rows within which an episode may "resolve".
     n_boot : int, default 200
-        Histories with independent legs (stationary bootstrap of each leg's returns, mean block 20 rows).
+        Histories with independent legs (stationary bootstrap of each leg's returns, mean block 20
+        rows).
     rng : int, Generator or None
         Seed or generator.
 
@@ -130,8 +134,8 @@ def audit_levels(
 
     References
     ----------
-    Yule, G. U. (1926). Why do we sometimes get nonsense-correlations between time-series? Journal of the
-    Royal Statistical Society 89, 1-63.
+    Yule, G. U. (1926). Why do we sometimes get nonsense-correlations between time-series? Journal
+    of the Royal Statistical Society 89, 1-63.
 
     Examples
     --------
@@ -197,7 +201,11 @@ def _counts(
     threshold: float,
     horizon: int,
 ) -> Array:
-    """Rows, rows in the band, entries, matured entries, resolved ones, ones whose long correlation turned negative."""
+    """Counts (6,) that the figures are ratios of.
+
+    Rows, rows in the band, entries, matured entries, resolved ones, ones whose long correlation
+    turned negative.
+    """
     x, y = legs(levels)
     short = rolling_pearson(x, y, short_window)[long_window - 1 :]
     long = rolling_pearson(x, y, long_window)[long_window - 1 :]

@@ -16,8 +16,9 @@ from regimecorr.kernels.density import log_density
 
 @njit(cache=True, nogil=True)
 def dcc_correlation(z, target, a, b):
-    """Conditional correlations (n_obs + 1,), the last one for tomorrow, and tomorrow's ``q11, q22,
-    q12``.
+    """Conditional correlations (n_obs + 1,) and tomorrow's ``q11, q22, q12``.
+
+    The last correlation is for tomorrow.
     """
     n = z.shape[0]
     rho = np.empty(n + 1)

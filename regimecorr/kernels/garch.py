@@ -8,8 +8,9 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def garch_variance(resid, omega, alpha, gamma, beta, backcast):
-    """Conditional variances ``h[0 .. n]``; ``h[t]`` uses residuals to ``t - 1``, ``h[n]`` is
-    tomorrow's.
+    """Conditional variances ``h[0 .. n]``, the last one tomorrow's.
+
+    ``h[t]`` uses residuals to ``t - 1``.
 
     ``h_t = omega + alpha e_{t-1}^2 + gamma e_{t-1}^2 1(e_{t-1} < 0) + beta h_{t-1}``. The first
     variance takes ``backcast`` for the missing square and variance (and half of it for the
@@ -28,11 +29,10 @@ def garch_variance(resid, omega, alpha, gamma, beta, backcast):
 
 @njit(cache=True, nogil=True)
 def garch_path(z, mu, omega, alpha, gamma, beta, variance, out):
-    """Returns from shocks ``z`` (n,), starting at conditional variance ``variance``, written to
-    ``out``.
+    """Write to ``out`` the returns from shocks ``z`` (n,).
 
-    The squared residual is ``h z^2``, which keeps the square root off the recursion's critical
-    path.
+    The recursion starts at conditional variance ``variance``. The squared residual is ``h z^2``,
+    which keeps the square root off the recursion's critical path.
     """
     h = variance
     for t in range(z.shape[0]):

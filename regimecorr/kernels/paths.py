@@ -10,8 +10,9 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def correlate(shocks, rho):
-    """Give uncorrelated standardized shocks (n_paths, horizon, 2) the correlations ``rho``
-    (n_paths, horizon).
+    """Give uncorrelated standardized shocks the correlations ``rho``.
+
+    ``shocks`` is (n_paths, horizon, 2), ``rho`` (n_paths, horizon).
     """
     n_paths, horizon, _ = shocks.shape
     out = np.empty((n_paths, horizon, 2))

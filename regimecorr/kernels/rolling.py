@@ -52,8 +52,9 @@ def pearson(x, y):
 
 @njit(cache=True, nogil=True)
 def rolling_pearson(x, y, window):
-    """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``; NaN before the first
-    full window.
+    """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``.
+
+    Entries before the first full window are NaN.
     """
     n = x.shape[0]
     out = np.full(n, np.nan)
@@ -92,8 +93,9 @@ def rolling_pearson(x, y, window):
 
 @njit(cache=True, nogil=True)
 def path_correlation(paths, start, stop):
-    """Correlation over steps ``start .. stop - 1`` of each path; ``paths`` is (n_paths, horizon,
-    2).
+    """Correlation over steps ``start .. stop - 1`` of each path.
+
+    ``paths`` is (n_paths, horizon, 2).
     """
     n_paths = paths.shape[0]
     out = np.empty(n_paths)

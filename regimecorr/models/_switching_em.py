@@ -158,8 +158,9 @@ def _starts(z: Array, k: int, n_starts: int, heavy: bool) -> list[RegimeParams]:
 def fit_regimes(
     z: Array, k: int, *, heavy: bool, n_starts: int
 ) -> tuple[RegimeParams, Array, bool]:
-    """Maximise the likelihood; returns ordered parameters, every start's log-likelihood,
-    convergence.
+    """Maximise the likelihood from several starts.
+
+    Returns ordered parameters, every start's log-likelihood, and whether the search converged.
     """
     runs = [em(z, start) for start in _starts(z, k, n_starts, heavy)]
     values = np.array([value for _, value in runs])

@@ -47,8 +47,7 @@ class Futures:
 
 
 class Noise:
-    """Random numbers of a simulation: independent over all paths, or common to every parameter
-    draw.
+    """Random numbers of a simulation, independent over paths or common to all parameter draws.
 
     With ``common=True`` the k-th path of every draw uses the same numbers, so that differences
     between draws are differences between parameters.
@@ -79,8 +78,9 @@ class Noise:
         return self._spread(self._rng.standard_normal((self._rows(), *shape)))
 
     def shocks(self, nu: Array, horizon: int) -> Array:
-        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t with ``nu``
-        (n_draws,).
+        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t.
+
+        ``nu`` (n_draws,) holds each draw's degrees of freedom.
         """
         out = self.normal(horizon, 2)
         if np.all(np.isinf(nu)):
@@ -134,6 +134,17 @@ class CorrelationResult(ABC):
     converged: bool
     message: str
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_sealed" in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__} is frozen; fit again, or use filter() with other parameters."
+            )
+        object.__setattr__(self, name, value)
+
+    def _seal(self) -> None:
+        """Freeze the result; constructors call it last."""
+        self._sealed = True
+
     @property
     def loglikelihood(self) -> float:
         """Joint log-likelihood of the returns: correlation stage less the log volatilities."""
@@ -152,8 +163,9 @@ class CorrelationResult(ABC):
     def _continue(
         self, draws: Any, noise: Noise, horizon: int, recent: int
     ) -> tuple[Array, Array, Array]:
-        """Return (correlation, correlated shocks, recent mean) of the paths that start after the
-        last row.
+        """Return (correlation, correlated shocks, recent mean) of paths.
+
+        The paths start after the last row.
         """
 
     @abstractmethod
@@ -209,8 +221,9 @@ class CorrelationResult(ABC):
     def replicate(
         self, n_paths: int, rng: RandomState = None, *, n_obs: int | None = None
     ) -> Futures:
-        """Make whole new histories at the estimated parameters (grid models: drawn from the
-        posterior).
+        """Make whole new histories at the estimated parameters.
+
+        Grid models draw their parameters from the posterior.
 
         Parameters
         ----------
@@ -257,8 +270,8 @@ def resolve_margins(
     if fitted is not None:
         if len(fitted.std_resid) != len(returns):
             raise ModelError(
-                f"The fitted margins have {len(fitted.std_resid)} rows and the returns {len(returns)}; "
-                "fit the margins on the same returns."
+                f"The fitted margins have {len(fitted.std_resid)} rows and the returns "
+                f"{len(returns)}; fit the margins on the same returns."
             )
         return fitted
     if spec is None:

@@ -94,8 +94,8 @@ class BreakCorrelation:
     def __post_init__(self) -> None:
         if min(self.expected_durations) <= 1.0 or not np.all(np.isfinite(self.expected_durations)):
             raise ModelError(
-                f"expected_durations={self.expected_durations} must be finite and above 1 row: a model "
-                "that cannot break within the horizon would call every change permanent."
+                f"expected_durations={self.expected_durations} must be finite and above 1 row: a "
+                "model that cannot break within the horizon would call every change permanent."
             )
 
     @property

@@ -109,8 +109,9 @@ class ConstantCorrelation:
         *,
         margins: MarginsResult | None = None,
     ) -> ConstantResult:
-        """Run with given ``rho`` and ``nu``, without parameter uncertainty in the correlation
-        stage.
+        """Run with given ``rho`` and ``nu``.
+
+        The correlation stage is then without parameter uncertainty.
         """
         given = require_params(params, ("rho", "nu"))
         fitted = resolve_margins(self.margins, returns, margins)

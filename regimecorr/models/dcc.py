@@ -104,10 +104,12 @@ class DCCResult(CorrelationResult):
         self.score = self.correlation_loglikelihood - penalty
         self.converged = converged and margins.converged
         self.message = f"{message} {margins.message}".strip()
+        self._seal()
 
     def _equations(self, u: Array) -> Array:
-        """Estimating equations by row: the target's moment, then the scores in unconstrained
-        coordinates.
+        """Estimating equations by row: the target's moment, then the scores.
+
+        The scores are in unconstrained coordinates.
         """
         theta = _natural(u)
         nu = float(theta[3]) if theta.size == 4 else np.inf
@@ -273,8 +275,9 @@ class DCC:
         margins: MarginsResult | None = None,
         target: float | None = None,
     ) -> DCCResult:
-        """Run with given ``a``, ``b`` (and ``nu`` for t errors); ``target`` defaults to the
-        sample's.
+        """Run with given ``a``, ``b`` (and ``nu`` for t errors).
+
+        ``target`` defaults to the sample's.
         """
         names = ("a", "b", "nu") if self.dist == "t" else ("a", "b")
         given = require_params(params, names)

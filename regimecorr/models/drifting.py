@@ -99,7 +99,8 @@ class DriftingCorrelation:
         for name in ("annual_sd", "half_lives", "spreads"):
             if not getattr(self, name) or min(getattr(self, name)) <= 0.0:
                 raise ModelError(
-                    f"{name}={getattr(self, name)} must be positive: a drift of zero is ConstantCorrelation."
+                    f"{name}={getattr(self, name)} must be positive: a drift of zero is "
+                    "ConstantCorrelation."
                 )
 
     def fit(
@@ -152,7 +153,10 @@ class DriftingCorrelation:
         *,
         margins: MarginsResult | None = None,
     ) -> DriftingResult:
-        """Run with given ``mean``, ``phi``, ``sigma``, ``spread`` (of the first state) and ``nu``."""
+        """Run with given ``mean``, ``phi``, ``sigma``, ``spread`` and ``nu``.
+
+        ``spread`` is that of the first state.
+        """
         given = require_params(params, ("mean", "phi", "sigma", "spread", "nu"))
         fitted = resolve_margins(self.margins, returns, margins)
         nodes = np.array([given.pop("nu")])

@@ -1,5 +1,4 @@
-"""Bayesian models whose correlation lives on a grid of Fisher z values: shared fitting and
-simulation.
+"""Bayesian models whose correlation lives on a Fisher z grid: shared fitting and simulation.
 
 A model lists *settings* (hazard, level prior, step size ...), each with a prior probability. Every
 setting is filtered exactly, together with every node of the tail parameter ``nu``; posterior
@@ -80,8 +79,9 @@ class ConstantFit:
 
 
 def fit_constant(z: Array, dist: Distribution) -> ConstantFit:
-    """Maximise the likelihood of a constant correlation over Fisher z and ``nu`` by alternating
-    searches.
+    """Maximise the likelihood of a constant correlation over Fisher z and ``nu``.
+
+    The searches over the two alternate.
     """
 
     def loglik(fisher: float, nu: float) -> float:
@@ -126,8 +126,9 @@ def fit_constant(z: Array, dist: Distribution) -> ConstantFit:
 
 
 def nu_nodes(fit: ConstantFit, dist: Distribution) -> tuple[Array, Array]:
-    """Nodes of ``nu`` around its estimate and their log prior masses (uniform in ``log nu`` over
-    its range).
+    """Nodes of ``nu`` around its estimate and their log prior masses.
+
+    The prior is uniform in ``log nu`` over its range.
     """
     if dist == "normal":
         return np.array([np.inf]), np.array([0.0])
@@ -180,7 +181,7 @@ class GridResult(CorrelationResult):
                 rows, filtered, _ = self._filter(n, s, 1)
                 path = np.cumsum(rows)
                 loglik[s, n] = path[-1]
-                # Running posterior weights of the settings, rescaled whenever a better one comes by.
+                # Running posterior weights of the settings, rescaled when a better one comes by.
                 level = prior[s, n] + path
                 higher = np.maximum(best, level)
                 keep, add = np.exp(best - higher), np.exp(level - higher)
@@ -198,6 +199,7 @@ class GridResult(CorrelationResult):
         average = {c: float(by_setting @ settings.table[c]) for c in settings.table.columns}
         average["nu"] = float(np.exp(self._posterior.sum(axis=0) @ np.log(nodes)))
         self.params = pd.Series(average)
+        self._seal()
 
     def _table(self, node: int) -> tuple[Array, Array]:
         """Densities at one node of ``nu``, kept: every simulation needs them again."""
@@ -216,8 +218,9 @@ class GridResult(CorrelationResult):
 
     @cached_property
     def smoothed(self) -> pd.Series:  # type: ignore[override]
-        """Smoothed mean correlation by date, averaged over the settings with most of the
-        posterior.
+        """Smoothed mean correlation by date.
+
+        It is averaged over the settings with most of the posterior.
         """
         order = np.argsort(self._posterior.ravel())[::-1][:_SMOOTHED_SETTINGS]
         total, out = 0.0, np.zeros(len(self._z))
@@ -279,7 +282,7 @@ class GridResult(CorrelationResult):
 
     @abstractmethod
     def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
-        """Correlations (n_paths, horizon) of paths whose Fisher z starts at ``start`` (n_paths,)."""
+        """Correlations (n_paths, horizon) of paths from Fisher z ``start`` (n_paths,) on."""
 
 
 def require_params(
@@ -290,17 +293,19 @@ def require_params(
     missing, unknown = set(names) - set(given), set(given) - set(names)
     if missing or unknown:
         raise ModelError(
-            f"params must be exactly {list(names)}; missing {sorted(missing)}, unknown {sorted(unknown)}."
+            f"params must be exactly {list(names)}; missing {sorted(missing)}, "
+            f"unknown {sorted(unknown)}."
         )
     return given
 
 
 def local_moves(grid: Array, mean: Array, phi: Array, sigma: Array) -> tuple[Array, Array]:
-    """Move probabilities (S, n_grid) of a birth-death chain with the mean and variance of an AR(1) step.
+    """Move probabilities (S, n_grid) of a chain with the mean and variance of an AR(1) step.
 
-    The step ``z -> mean + phi (z - mean) + sigma e`` has drift ``(phi - 1)(z - mean)`` and second moment ``drift^2 +
-    sigma^2``; matching both in units of the grid spacing gives the chances of one cell up and down (locally
-    consistent chain, Kushner and Dupuis 2001). Where the drift is too steep for the variance it keeps the drift.
+    The step ``z -> mean + phi (z - mean) + sigma e`` has drift ``(phi - 1)(z - mean)`` and second
+    moment ``drift^2 + sigma^2``; matching both in units of the grid spacing gives the chances of
+    one cell up and down in a birth-death chain (locally consistent chain, Kushner and Dupuis
+    2001). Where the drift is too steep for the variance it keeps the drift.
     """
     cell = grid[1] - grid[0]
     drift = (phi[:, None] - 1.0) * (grid[None, :] - mean[:, None]) / cell

@@ -1,5 +1,6 @@
-"""GARCH margins through arch, rescaled inside, with parameter draws and the conditional variance
-of tomorrow.
+"""GARCH margins through arch, rescaled inside.
+
+They come with parameter draws and the conditional variance of tomorrow.
 """
 
 from __future__ import annotations
@@ -64,25 +65,27 @@ class MarginsResult:
 
     @property
     def log_volatility(self) -> float:
-        """Sum of the log volatilities: what separates the joint density from that of the
-        residuals.
+        """Sum of the log volatilities.
+
+        It is what separates the joint density from that of the residuals.
         """
         return float(np.log(self.volatility.to_numpy()).sum())
 
     def repeat(self, n_draws: int) -> MarginDraws:
-        """Return the estimates, ``n_draws`` times, starting from the first conditional variance of
-        the sample.
+        """Return the estimates, ``n_draws`` times.
+
+        The paths start from the first conditional variance of the sample.
         """
         values = self.params[list(_PARAMETERS)].to_numpy().T
         first = self.volatility.to_numpy()[0] ** 2
         return MarginDraws(*(np.tile(v, (n_draws, 1)) for v in (*values, first)))
 
     def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
-        """Draw parameters from their robust covariance and the conditional variance of tomorrow
-        under each.
+        """Draw parameters from their robust covariance.
 
-        Draws outside the stationary region (``omega > 0``, ``alpha, beta >= 0``, persistence below
-        one) are drawn again.
+        Each draw comes with the conditional variance of tomorrow under it. Draws outside the
+        stationary region (``omega > 0``, ``alpha, beta >= 0``, persistence below one) are drawn
+        again.
         """
         out = np.empty((6, n_draws, len(self.names)))
         for i, name in enumerate(self.names):
@@ -124,7 +127,10 @@ def _feasible_draws(theta: Array, cov: Array, n: int, rng: np.random.Generator) 
 class GARCH:
     r"""Constant mean and GARCH(1,1) or GJR variance for every asset, estimated by arch.
 
-    .. math:: h_t = \omega + \alpha \epsilon_{t-1}^2 + \gamma \epsilon_{t-1}^2 1(\epsilon_{t-1} < 0) + \beta h_{t-1}
+    .. math::
+
+        h_t = \omega + \alpha \epsilon_{t-1}^2
+        + \gamma \epsilon_{t-1}^2 1(\epsilon_{t-1} < 0) + \beta h_{t-1}
 
     The variance at t uses returns to t - 1. Each series is divided by its standard deviation
     before estimation and the estimates are mapped back, so percent, decimals and basis points give

@@ -43,7 +43,7 @@ def regularised_sandwich(bread: Array, meat: Array, prior_sd: Array) -> Array:
 
 
 def normal_draws(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> Array:
-    """Draws (n, k) from a multivariate normal; eigenvalues below zero by rounding are set to zero."""
+    """Draws (n, k) from a multivariate normal; eigenvalues negative by rounding are set to zero."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     return np.asarray(mean + rng.standard_normal((n, mean.size)) @ root.T, dtype=float)

@@ -116,6 +116,7 @@ class SwitchingResult(CorrelationResult):
         self.score = self.correlation_loglikelihood - penalty
         self.converged = converged and margins.converged
         self.message = f"{message} {margins.message}".strip()
+        self._seal()
 
     @property
     def expected_durations(self) -> pd.Series:
@@ -144,8 +145,9 @@ class SwitchingResult(CorrelationResult):
         return regularised_sandwich(bread, scores.T @ scores, prior_sd)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
-        """Draw parameters from the sandwich covariance in unconstrained coordinates, regimes kept
-        in order.
+        """Draw parameters from the sandwich covariance in unconstrained coordinates.
+
+        The regimes are kept in order.
         """
         if not self._estimated:
             return [self._found] * n_draws
@@ -154,8 +156,7 @@ class SwitchingResult(CorrelationResult):
         return [unpack(u, size).ordered() for u in drawn]
 
     def figures(self, params: RegimeParams | None = None) -> tuple[Array, Array, Array]:
-        """Return correlations, filtered probabilities today and probabilities of staying, by
-        regime.
+        """Return correlations, filtered probabilities today and chances of staying, by regime.
 
         At the estimates, or at given parameters (one of `draw_regimes`).
         """
@@ -283,8 +284,9 @@ class SwitchingCorrelation:
         occupancy = result.smoothed_probabilities.sum()
         if occupancy.min() < _MIN_OCCUPANCY:
             warnings.warn(
-                f"Regime {occupancy.idxmin()!r} holds {occupancy.min():.1f} of {len(z)} rows, fewer than "
-                f"{_MIN_OCCUPANCY:.0f}: the data may not have {self.n_regimes} correlation regimes.",
+                f"Regime {occupancy.idxmin()!r} holds {occupancy.min():.1f} of {len(z)} rows, "
+                f"fewer than {_MIN_OCCUPANCY:.0f}: the data may not have {self.n_regimes} "
+                "correlation regimes.",
                 DegenerateRegimeWarning,
                 stacklevel=2,
             )

@@ -1,1 +1,1 @@
-"""Pictures, made from the frames of a verdict. Only this room imports matplotlib at its modules' top."""
+"""Pictures, made from the frames of a verdict. Only this room draws."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from regimecorr.reporting.numbers import day, signed
+
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
 
@@ -67,8 +69,8 @@ def failed(v: Verdict) -> pd.DataFrame:
 def family_range(v: Verdict) -> pd.Series:
     """Return ``p_structural`` of every family on its own, ascending.
 
-    The pool with any other family prior lies between the first and the last of them. Within a family the
-    members keep their relative weights.
+    The pool with any other family prior lies between the first and the last of them. Within a
+    family the members keep their relative weights.
     """
     rows = members(v)
     rows = rows[rows["p_structural"].notna()]
@@ -98,16 +100,12 @@ def diverged_side(v: Verdict) -> str:
 def definition(v: Verdict) -> str:
     """Say in one sentence what structural means for this verdict."""
     window = fresh_window(v)
+    away = f"the diverged {signed(v.r_short)}" if v.state == "divergent" else "zero"
     return (
-        f"in rows {window.first} to {window.last} ahead (about {day_of(window.begins)} to "
-        f"{day_of(window.ends)}), correlation of {BASIS_WORDS[v.basis]} {diverged_side(v)} the midpoint "
-        f"{v.midpoint:+.2f}"
+        f"in rows {window.first} to {window.last} ahead (about {day(window.begins)} to "
+        f"{day(window.ends)}), correlation of {BASIS_WORDS[v.basis]} {diverged_side(v)} the "
+        f"midpoint {signed(v.midpoint)}: nearer to {away} than to the reference"
     )
-
-
-def day_of(value: pd.Timestamp) -> str:
-    """Write a date."""
-    return f"{value:%Y-%m-%d}"
 
 
 def origin(v: Verdict) -> str:

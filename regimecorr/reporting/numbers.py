@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -33,6 +34,11 @@ def count(value: float) -> str:
     if math.isnan(value):
         return MISSING
     return f"{value:,.0f}" if value <= _LONG else f">{_LONG:,.0f}"
+
+
+def with_bounds(row: pd.Series, name: str, write: Callable[[float], str]) -> str:
+    """Write a figure with its bounds, which stand in the columns ``_low`` and ``_high``."""
+    return f"{write(row[name])} [{write(row[f'{name}_low'])}, {write(row[f'{name}_high'])}]"
 
 
 def day(value: Any) -> str:

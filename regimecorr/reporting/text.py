@@ -20,7 +20,7 @@ from regimecorr.reporting.facts import (
     origin,
     states_that_differ,
 )
-from regimecorr.reporting.numbers import count, day, percent, plural, signed
+from regimecorr.reporting.numbers import count, day, percent, plural, signed, with_bounds
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -61,6 +61,7 @@ def _entry(key: str, text: str) -> list[str]:
         WIDTH,
         initial_indent=f"{key:<{_KEY}}",
         subsequent_indent=" " * _KEY,
+        break_on_hyphens=False,
     )
 
 
@@ -78,8 +79,8 @@ def _data(v: Verdict) -> list[str]:
 def _state(v: Verdict) -> list[str]:
     short, long = v.settings["short_window"], v.settings["long_window"]
     text = (
-        f"{v.state}: {short}-row correlation of {BASIS_WORDS[v.basis]} {signed(v.r_short)}, reference "
-        f"{signed(v.reference)} (the {long} rows before), midpoint {signed(v.midpoint)}; "
+        f"{v.state}: {short}-row correlation of {BASIS_WORDS[v.basis]} {signed(v.r_short)}, "
+        f"reference {signed(v.reference)} (the {long} rows before), midpoint {signed(v.midpoint)}; "
         f"{long}-row {signed(v.r_long)}"
     )
     lines = _entry("State", text)
@@ -87,7 +88,8 @@ def _state(v: Verdict) -> list[str]:
         low, high = v.settings["thresholds"]
         lines += _entry(
             "Label",
-            f"{v.label} (transient below {percent(low)}, structural above {percent(high)} p_structural)",
+            f"{v.label} (transient below {percent(low)}, structural above {percent(high)} "
+            "p_structural)",
         )
     elif v.state == "aligned":
         lines += _entry(
@@ -98,23 +100,24 @@ def _state(v: Verdict) -> list[str]:
 
 def _probabilities(v: Verdict) -> list[str]:
     if pd.isna(v.p_structural):
-        return _entry("Probability", f"none. {v.reason}") + _entry(
-            "Record", _record(v)
-        )
+        return _entry("Probability", f"none. {v.reason}") + _entry("Record", _record(v))
     low, high = v.interval
     lines = _entry(
         "Structural",
-        f"{percent(v.p_structural)}, 90% interval {percent(low)} to {percent(high)}: {definition(v)}, "
-        "nearer to the diverged level than to the reference",
+        f"{percent(v.p_structural)}, 90% interval {percent(low)} to {percent(high)}: "
+        f"{definition(v)}",
     )
     lines += _entry("Transient", f"{percent(v.p_transient)}: otherwise")
     if pd.isna(v.p_unchanged):
         lines += _entry("Unchanged", "not defined for price levels")
     else:
+        why = "it never left the reference's side of the midpoint"
+        if v.state in ("divergent", "strained"):
+            why += ", the low reading was sampling noise"
         lines += _entry(
             "Unchanged",
-            f"{percent(v.p_unchanged)}, part of transient: it never left, the low reading was sampling "
-            "noise; model-based, validated on simulated worlds only",
+            f"{percent(v.p_unchanged)}, part of transient: {why}; model-based, validated on "
+            "simulated worlds only",
         )
     if v.calibrated:
         kind = f"calibrated; the raw pool says {percent(v.p_raw)}"
@@ -124,24 +127,32 @@ def _probabilities(v: Verdict) -> list[str]:
 
 
 def _record(v: Verdict) -> str:
+    if v.base_rate == v.track_record:
+        return f"base rate and track record: {v.base_rate}"
     return f"base rate: {v.base_rate}; track record: {v.track_record}"
 
 
 def _regimes(v: Verdict) -> list[str]:
     if v.regimes.empty:
         return _entry("Regimes", "none; the switching model failed")
-    wide = max(len(str(name)) for name in v.regimes.index)
-    lines: list[str] = []
+    table = [("", "correlation", "P(today)", "lasts (rows)", "stays 63 / 252 rows")]
     for name, row in v.regimes.iterrows():
-        text = (
-            f"{name!s:<{wide}} {signed(row['correlation'])} [{signed(row['correlation_low'])}, "
-            f"{signed(row['correlation_high'])}]  P(today) {percent(row['p_today']):>4}  lasts "
-            f"{count(row['expected_duration'])} rows [{count(row['expected_duration_low'])}, "
-            f"{count(row['expected_duration_high'])}]  stays 63/252 rows {percent(row['p_stay_63'])}"
-            f"/{percent(row['p_stay_252'])}"
+        table.append(
+            (
+                str(name),
+                with_bounds(row, "correlation", signed),
+                percent(row["p_today"]),
+                with_bounds(row, "expected_duration", count),
+                f"{percent(row['p_stay_63'])} / {percent(row['p_stay_252'])}",
+            )
         )
-        lines.append(f"{'Regimes' if not lines else '':<{_KEY}}{text}")
-    return lines
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+    keys = ["Regimes"] + [""] * len(lines)
+    return [f"{key:<{_KEY}}{line}" for key, line in zip(keys, lines, strict=False)]
 
 
 def _models(v: Verdict) -> list[str]:
@@ -153,7 +164,7 @@ def _models(v: Verdict) -> list[str]:
         p = "" if pd.isna(row["p_structural"]) else f" p {percent(row['p_structural'])}"
         doubt = "" if row["converged"] else " (not converged)"
         parts.append(f"{name} {percent(row['weight'])}{p}{doubt}")
-    lines = _entry("Models", f"by weight: {', '.join(parts)}")
+    lines = _entry("Models", f"by weight: {'; '.join(parts)}")
     for name, row in lost.iterrows():
         lines += _entry("", f"FAILED {name}: {row['reason']}")
     return lines
@@ -169,16 +180,17 @@ def _past(v: Verdict) -> list[str]:
     )
     last = episodes.iloc[-1]
     until = "and lasts" if last["censored"] else f"to {day(last['end'])}"
+    entries = "entry" if len(outcomes) == 1 else "entries"
     text = (
-        f"{plural(len(episodes), 'divergence')}, {int(len(outcomes))} counted as "
-        f"{'entry' if len(outcomes) == 1 else 'entries'} ({tally}); the last from {day(last['start'])} {until}"
+        f"{plural(len(episodes), 'divergence')}, {len(outcomes)} counted as {entries} ({tally}); "
+        f"the last from {day(last['start'])} {until}"
     )
     return _entry("Past", text)
 
 
 def _gap(v: Verdict) -> list[str]:
-    today = v.gap.attrs
-    text = f"log prices {signed(today.get('z', float('nan')))} sd from their {v.settings['long_window']}-row mean"
+    z = float(v.gap.attrs.get("z", float("nan")))
+    text = f"log difference {signed(z)} sd from its {v.settings['long_window']}-row mean"
     if v.gap["p"].isna().all():
         return _entry("Price gap", f"{text}: closed, nothing to close")
     shares = ", ".join(
@@ -187,16 +199,17 @@ def _gap(v: Verdict) -> list[str]:
     )
     return _entry(
         "Price gap",
-        f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent random walks",
+        f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent "
+        "random walks",
     )
 
 
 def _sensitivity(v: Verdict) -> list[str]:
-    parts = []
+    parts: list[str] = []
     for variant, row in v.sensitivity.iterrows():
         p = "" if pd.isna(row["p_raw"]) else f" {percent(row['p_raw'])}"
         parts.append(f"{variant} {row['state']}{p}")
-    lines = _entry("Sensitivity", f"state and raw p_structural: {', '.join(parts)}")
+    lines = _entry("Sensitivity", f"state and raw p_structural: {'; '.join(parts)}")
     other = states_that_differ(v)
     if other:
         changes = "; ".join(f"{state} with {', '.join(names)}" for state, names in other.items())
@@ -211,22 +224,23 @@ def _changes(v: Verdict) -> list[str]:
     if v.state == "weak":
         return _entry(
             "Would change",
-            f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its window ends "
-            f"{v.settings['short_window']} rows ago, so it moves with every new row",
+            f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its "
+            f"window ends {v.settings['short_window']} rows ago and moves with every new row",
         )
     # A short correlation on the reference's side of zero leaves the midpoint at half the reference.
     half = v.reference / 2.0
     beyond, within = ("<=", "above") if v.reference > 0 else (">=", "below")
     text = (
-        f"state, with this reference: divergent at r_short {beyond} 0, strained up to {signed(half)}, "
-        f"aligned {within} (now {signed(v.r_short)})"
+        f"state, with this reference: divergent at r_short {beyond} 0, strained up to "
+        f"{signed(half)}, aligned {within} (now {signed(v.r_short)})"
     )
     lines = _entry("Would change", text)
     families = family_range(v)
     if len(families):
+        low, high = families.iloc[0], families.iloc[-1]
         text = (
-            f"raw p_structural, with another family prior: {percent(families.iloc[0])} "
-            f"({families.index[0]} alone) to {percent(families.iloc[-1])} ({families.index[-1]} alone)"
+            f"raw p_structural, with another family prior: {percent(low)} "
+            f"({families.index[0]} alone) to {percent(high)} ({families.index[-1]} alone)"
         )
         lines += _entry("", text)
     return lines + _entry(

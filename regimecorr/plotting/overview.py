@@ -1,0 +1,83 @@
+"""The verdict on one figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from regimecorr.plotting.panels import (
+    plot_correlation,
+    plot_forecast,
+    plot_prices,
+    plot_probability,
+)
+from regimecorr.plotting.style import VERMILLION, literal, new_figure, style
+
+if TYPE_CHECKING:
+    from regimecorr.verdict import Verdict
+
+
+def overview(v: Verdict) -> Figure:
+    """Draw prices, correlations, forecast and probability of a verdict.
+
+    Parameters
+    ----------
+    v : Verdict
+        The verdict; its frames are all that is used.
+
+    Returns
+    -------
+    Figure
+        Not known to pyplot; write it with ``figure.savefig``.
+    """
+    with style():
+        figure = new_figure(11.0, 9.0)
+        grid = figure.add_gridspec(3, 2, height_ratios=(1.0, 1.45, 1.3), width_ratios=(2.1, 1.0))
+        top = figure.add_subplot(grid[0, :])
+        middle = figure.add_subplot(grid[1, :], sharex=top)
+        left, right = figure.add_subplot(grid[2, 0]), figure.add_subplot(grid[2, 1])
+        settings = v.settings
+        plot_prices(v.prices, ax=top)
+        plot_correlation(
+            v.correlation,
+            v.episodes,
+            reference=v.reference,
+            midpoint=None if v.state == "weak" else v.midpoint,
+            short_window=settings["short_window"],
+            long_window=settings["long_window"],
+            basis=v.basis,
+            ax=middle,
+        )
+        top.tick_params(labelbottom=False)
+        on_returns = v.basis == "returns"
+        # Rolling correlations of levels have no place beside a forecast for returns.
+        history = v.correlation if on_returns else v.correlation[["dcc", "regime_filtered"]]
+        horizon = settings["horizon"]
+        plot_forecast(
+            v.forecast,
+            history,
+            midpoint=v.midpoint if on_returns and v.state != "weak" else None,
+            fresh=(horizon // 2 + 1, horizon),
+            short_window=settings["short_window"],
+            structural_below=v.reference >= 0,
+            ax=left,
+        )
+        judged = v.state in ("divergent", "strained")
+        plot_probability(
+            v.p_structural,
+            v.p_unchanged,
+            v.interval,
+            label=v.label,
+            thresholds=settings["thresholds"] if judged else None,
+            calibrated=v.calibrated,
+            reason=v.reason,
+            ax=right,
+        )
+        state = v.state if v.label == v.state else f"{v.state}, {v.label}"
+        title = f"{literal(v.asset)} / {literal(v.benchmark)}, {v.as_of:%Y-%m-%d}: {state}"
+        if v.data.get("simulated"):
+            figure.suptitle(f"SIMULATED  {title}", fontsize=13, fontweight="bold", color=VERMILLION)
+        else:
+            figure.suptitle(title, fontsize=13, fontweight="bold")
+        return figure

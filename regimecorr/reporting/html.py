@@ -1,0 +1,144 @@
+"""The verdict as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup
+
+from regimecorr.reporting.facts import (
+    BASIS_WORDS,
+    LEVEL_WARNING,
+    SIMULATED_WARNING,
+    definition,
+    fresh_window,
+)
+from regimecorr.reporting.numbers import day, percent, signed
+from regimecorr.reporting.tables import report_tables
+
+if TYPE_CHECKING:
+    from regimecorr.verdict import Verdict
+
+_PREAMBLE = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
+_NAMESPACES = re.compile(r'\sxmlns(?::\w+)?="[^"]*"')
+_SIZE = re.compile(r'\s(?:width|height)="[^"]*pt"')
+_HEAD = re.compile(r"<svg\b[^>]*>")
+
+
+def write_html(v: Verdict, path: Path) -> Path:
+    """Write a verdict as one self-contained file.
+
+    The file appears complete or not at all, and holds neither clock nor random identifiers: the same
+    verdict gives the same bytes.
+
+    Parameters
+    ----------
+    v : Verdict
+        The verdict.
+    path : Path
+        Where to write; an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    """
+    path = Path(path)
+    folder = path.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"The folder {str(folder)!r} does not exist, so {path.name!r} cannot be written; "
+            "create it first."
+        )
+    _replace(path, render_html(v).encode("utf-8"))
+    return path
+
+
+def render_html(v: Verdict) -> str:
+    """Return a verdict as an HTML document.
+
+    Parameters
+    ----------
+    v : Verdict
+        The verdict.
+
+    Returns
+    -------
+    str
+    """
+    source = files("regimecorr.reporting").joinpath("templates/report.html.j2")
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    return template.render(
+        v=v,
+        state=v.state if v.label == v.state else f"{v.state}, {v.label}",
+        day=day,
+        percent=percent,
+        signed=signed,
+        basis=BASIS_WORDS[v.basis],
+        known=v.p_structural == v.p_structural,
+        definition=definition(v),
+        window=fresh_window(v),
+        warnings=[
+            text
+            for text, applies in (
+                (LEVEL_WARNING, v.basis != "returns"),
+                (SIMULATED_WARNING, bool(v.data.get("simulated"))),
+            )
+            if applies
+        ],
+        tables=report_tables(v),
+        figure=Markup(_inline_svg(v)),  # matplotlib's own markup; it escapes the names in it
+    )
+
+
+def _inline_svg(v: Verdict) -> str:
+    """The overview as an SVG element; names of namespaces, which HTML does not need, are left out."""
+    from matplotlib import rc_context
+
+    target = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with rc_context({"svg.hashsalt": "regimecorr", "svg.fonttype": "path"}):
+        v.plot().savefig(target, format="svg", metadata=nothing)
+    svg = _PREAMBLE.sub("", target.getvalue(), count=1)
+    head = _HEAD.match(svg)
+    if head is None:
+        return svg
+    opening = _SIZE.sub("", _NAMESPACES.sub("", head.group()))
+    return (
+        opening.replace("<svg", '<svg role="img" aria-labelledby="figure"', 1) + svg[head.end() :]
+    )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside the target, then move: a reader never sees half a file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # mkstemp keeps the file to its owner; a report has the rights any new file has.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,87 @@
+"""Make the README's picture and table from real prices, and the documentation's page of results.
+
+    python scripts/make_readme.py FOLDER_WITH_MARKET_DATA
+
+FOLDER holds ``eth_usd.csv`` and ``iwm.csv`` (columns date, close); they are read, never copied.
+Written are ``docs/_static/verdict.png``, ``docs/_results/verdicts.json`` and the table between the
+markers in ``README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import regimecorr as rc
+from regimecorr.events import fresh_slice, is_structural
+from regimecorr.kernels.rolling import pearson
+
+ROOT = Path(__file__).resolve().parents[1]
+DATES = ("2021-02-04", "2023-05-31", "2023-11-14", "2024-09-30", "2026-01-15", "2026-08-20")
+PICTURE = "2023-11-14"
+MARKERS = ("<!-- results: start -->", "<!-- results: end -->")
+
+
+def outcome(prices: pd.DataFrame, verdict: rc.Verdict) -> str:
+    """What the fresh window showed, where it has passed."""
+    returns = np.diff(np.log(prices.dropna().to_numpy()), axis=0)
+    row = prices.dropna().index.get_loc(verdict.as_of) - 1
+    begin, end = (row + 1 + step for step in fresh_slice(252))
+    if end > len(returns):
+        return "open"
+    fresh = pearson(returns[begin:end, 0].copy(), returns[begin:end, 1].copy())
+    sign = -1 if verdict.reference < 0 else 1
+    name = "structural" if is_structural(fresh, sign, verdict.midpoint) else "transient"
+    return f"{fresh:+.2f}, {name}"
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    prices = rc.load_prices(
+        {
+            name: pd.read_csv(folder / file, index_col=0, parse_dates=True)["close"]["2016":]
+            for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
+        }
+    )
+    rows = ["| as of | 90-day r | reference | state | p structural (raw) | interval | what came |"]
+    rows.append("|---|---|---|---|---|---|---|")
+    record = []
+    for date in DATES:
+        v = rc.assess(prices, as_of=date, calibration=None)
+        came = outcome(prices, v)
+        p = "none" if np.isnan(v.p_structural) else f"{v.p_structural:.2f}"
+        span = "" if np.isnan(v.p_structural) else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
+        rows.append(
+            f"| {date} | {v.r_short:+.2f} | {v.reference:+.2f} | {v.state} | {p} | {span} | "
+            f"{came if v.state != 'weak' else 'nothing to break'} |"
+        )
+        record.append({"as_of": date, "state": v.state, "label": v.label, "came": came})
+        record[-1] |= {k: v.to_dict()[k] for k in ("r_short", "r_long", "reference", "midpoint")}
+        record[-1] |= {k: v.to_dict()[k] for k in ("p_structural", "p_unchanged", "interval")}
+        if date == PICTURE:
+            (ROOT / "docs" / "_static").mkdir(parents=True, exist_ok=True)
+            v.plot().savefig(ROOT / "docs" / "_static" / "verdict.png", dpi=110)
+    results = ROOT / "docs" / "_results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "verdicts.json").write_text(json.dumps(record, indent=1) + "\n")
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    head, tail = text.split(MARKERS[0])[0], text.split(MARKERS[1])[1]
+    table = "\n".join(rows)
+    note = (
+        "Common days of ETH and IWM from 2016, each verdict from rows to its date only; the "
+        "outcome is the fresh correlation\nand what the definition calls it. Made by "
+        "`scripts/make_readme.py`."
+    )
+    readme.write_text(f"{head}{MARKERS[0]}\n{table}\n\n{note}\n{MARKERS[1]}{tail}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Episodes of a pair: spells, merging, entries and outcomes, against a plain loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regimecorr.episodes.detect import find_episodes, merge_spells
+from regimecorr.events import Gap, gap_pathways
+
+
+def corr(rows):
+    return np.corrcoef(rows.T)[0, 1]
+
+
+def prices_of(returns):
+    index = pd.bdate_range("2005-01-03", periods=len(returns) + 1, name="date")
+    logs = np.vstack([np.zeros(2), np.cumsum(returns, axis=0)])
+    return pd.DataFrame(100 * np.exp(logs), index=index, columns=["A", "B"])
+
+
+def wandering_returns(n=2600, seed=0, flip=1.0):
+    rng = np.random.default_rng(seed)
+    rho = 0.3 + 0.55 * np.sin(np.arange(n) / 110.0 + seed)
+    e = rng.standard_normal((n, 2))
+    out = np.column_stack([e[:, 0], rho * e[:, 0] + np.sqrt(1 - rho**2) * e[:, 1]]) * 0.01
+    out[:, 0] *= flip
+    return out
+
+
+def plain_episodes(returns, short, long, horizon, merge):
+    """DESIGN in a loop; one dict an episode."""
+    n = len(returns)
+    state, at = [""] * n, [None] * n
+    for t in range(short + long - 1, n):
+        r_short = corr(returns[t - short + 1 : t + 1])
+        reference = corr(returns[t - short - long + 1 : t - short + 1])
+        o = -1 if reference < 0 else 1
+        middle = o * (abs(reference) + min(o * r_short, 0)) / 2
+        state[t] = "weak" if abs(reference) < 0.25 else "divergent" if o * r_short <= 0 else "other"
+        at[t] = (r_short, reference, o, middle)
+    spells, t = [], 0
+    while t < n:
+        if state[t] == "divergent":
+            stop = t
+            while stop < n and state[stop] == "divergent":
+                stop += 1
+            if spells and t - spells[-1][1] < merge:
+                spells[-1][1] = stop
+            else:
+                spells.append([t, stop])
+            t = stop
+        t += 1
+    out, entry = [], None
+    for first, stop in spells:
+        is_entry = first >= 750 and (entry is None or first - entry >= 252)
+        entry = first if is_entry else entry
+        r_short, reference, o, middle = at[first]
+        fresh, outcome = np.nan, "open"
+        if first + horizon < n:
+            # rows t + horizon//2 + 1 .. t + horizon
+            fresh = corr(returns[first + horizon // 2 + 1 : first + horizon + 1])
+            outcome = "structural" if o * fresh < o * middle else "transient"
+        out.append(
+            {
+                "first": first,
+                "stop": stop,
+                "is_entry": is_entry,
+                "r_short": r_short,
+                "reference": reference,
+                "midpoint": middle,
+                "fresh": fresh,
+                "outcome": outcome,
+            }
+        )
+    return out
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_against_a_plain_loop(seed, flip):
+    returns = wandering_returns(seed=seed, flip=flip)
+    prices = prices_of(returns)
+    found = find_episodes(prices, short_window=40, long_window=120, horizon=100)
+    expected = plain_episodes(returns, 40, 120, 100, 20)
+    assert len(found) == len(expected)
+    assert len(found) >= 3
+    dates = prices.index[1:]
+    for (_, row), want in zip(found.iterrows(), expected, strict=True):
+        assert row["start"] == dates[want["first"]]
+        assert row["rows"] == want["stop"] - want["first"]
+        censored = want["stop"] == len(returns)
+        assert bool(row["censored"]) is censored
+        assert pd.isna(row["end"]) if censored else row["end"] == dates[want["stop"]]
+        assert bool(row["is_entry"]) is want["is_entry"]
+        assert row["outcome"] == want["outcome"]
+        for key in ("r_short", "reference", "midpoint", "fresh"):
+            assert row[key] == pytest.approx(want[key], abs=1e-9, nan_ok=True)
+
+
+def test_entries_have_history_and_distance():
+    found = find_episodes(
+        prices_of(wandering_returns(5000, 4)), short_window=40, long_window=120, horizon=100
+    )
+    prices = prices_of(wandering_returns(5000, 4))
+    rows = prices.index[1:].get_indexer(found.loc[found["is_entry"], "start"])
+    assert rows.min() >= 750
+    assert (np.diff(rows) >= 252).all()
+    assert len(rows) >= 3
+    assert not found["is_entry"].all()
+
+
+@pytest.mark.parametrize(
+    ("flag", "merge", "expected"),
+    [
+        ("0110110", 2, [(1, 6)]),
+        ("0110110", 1, [(1, 3), (4, 6)]),
+        ("01100110", 2, [(1, 3), (5, 7)]),
+        ("01100110", 3, [(1, 7)]),
+        ("1111", 3, [(0, 4)]),
+        ("0000", 3, []),
+        ("1010101", 2, [(0, 7)]),
+        ("1000001", 0, [(0, 1), (6, 7)]),
+    ],
+)
+def test_merge_joins_gaps_shorter_than_it(flag, merge, expected):
+    assert merge_spells(np.array([c == "1" for c in flag]), merge) == expected
+
+
+def test_what_is_known_at_the_start_does_not_depend_on_later_rows():
+    returns = wandering_returns(2600, 1)
+    prices = prices_of(returns)
+    options = {"short_window": 40, "long_window": 120, "horizon": 100}
+    whole = find_episodes(prices, **options)
+    start = whole["start"].iloc[-2]
+    cut = find_episodes(prices, as_of=start, **options)
+    known = ["start", "reference", "midpoint", "r_short", "r_long", "gap_z", "is_entry"]
+    pd.testing.assert_series_equal(
+        whole.loc[whole["start"] == start, known].iloc[0], cut[known].iloc[-1], check_names=False
+    )
+    assert cut["outcome"].iloc[-1] == "open"
+    assert bool(cut["censored"].iloc[-1])
+
+
+def test_the_price_gap_is_read_at_the_start():
+    returns = wandering_returns(2600, 2)
+    prices = prices_of(returns)
+    found = find_episodes(prices, short_window=40, long_window=120, horizon=100)
+    logs = np.log(prices.to_numpy())
+    for _, row in found.iterrows():
+        t = prices.index.get_loc(row["start"])
+        spread = (logs[:, 0] - logs[:, 1])[t - 119 : t + 1]
+        z = (spread[-1] - spread.mean()) / spread.std(ddof=1)
+        assert row["gap_z"] == pytest.approx(z, abs=1e-9)
+        if abs(z) > 0.5 and t + 100 < len(logs):
+            gap = Gap(spread[-1], z, spread.mean(), spread.std(ddof=1))
+            path = gap_pathways(gap, np.diff(logs[t : t + 101], axis=0)[None]).iloc[0]
+            assert row["pathway"] == path["pathway"]
+            assert row["direction"] == path["direction"]
+
+
+def test_level_basis_reads_prices():
+    rng = np.random.default_rng(0)
+    prices = prices_of(0.01 * rng.standard_normal((1500, 2)))
+    found = find_episodes(prices, basis="levels")
+    values = prices.to_numpy()[1:]
+    assert len(found) > 0
+    for _, row in found.iterrows():
+        t = prices.index[1:].get_loc(row["start"])
+        assert row["r_short"] == pytest.approx(corr(values[t - 89 : t + 1]), abs=1e-8)
+        assert row["reference"] == pytest.approx(corr(values[t - 341 : t - 89]), abs=1e-8)

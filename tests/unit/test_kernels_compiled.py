@@ -1,0 +1,130 @@
+"""Every compiled kernel equals its pure-Python twin."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import regimecorr.kernels
+
+RNG = np.random.default_rng(0)
+N, K, G = 60, 2, 7
+Z = RNG.standard_normal((N, 2))
+Z[30] = [60.0, -60.0]
+X, Y = np.ascontiguousarray(Z[:, 0]), np.ascontiguousarray(Z[:, 1])
+RHO = np.tanh(np.linspace(-1.5, 1.5, G))
+PRIOR = RNG.dirichlet(np.ones(G))
+UP = np.r_[np.full(G - 1, 0.2), 0.0]
+DOWN = np.r_[0.0, np.full(G - 1, 0.15)]
+TRANSITION = np.array([[0.95, 0.05], [0.1, 0.9]])
+START = np.array([0.5, 0.5])
+PATHS = RNG.standard_normal((4, 25, 2))
+DRAW = np.array([0, 0, 1, 1])
+TWO = np.array([0.3, 0.4])
+LEGS = RNG.uniform(0.01, 0.05, (2, 2))
+UNIFORMS = RNG.random((4, 25))
+NORMALS = RNG.standard_normal((4, 25))
+
+
+def _density(nu):
+    from regimecorr.kernels.density import density_table
+
+    return density_table(Z, RHO, nu)
+
+
+def _grid(nu=np.inf):
+    return (Z, *_density(nu), RHO, nu, PRIOR, 0.02, PRIOR, UP, DOWN, N)
+
+
+def _filtered():
+    from regimecorr.kernels.grid import grid_filter
+
+    return grid_filter(*_grid())[2]
+
+
+def _hamilton():
+    from regimecorr.kernels.hamilton import hamilton_filter, regime_log_densities
+
+    dens = regime_log_densities(Z, np.array([0.1, 0.6]), np.inf)
+    return (dens, TRANSITION, START), hamilton_filter(dens, TRANSITION, START)
+
+
+CALLS = {
+    "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
+    "density.density_table": lambda: (Z, RHO, 5.0),
+    "density.constant_loglikelihood": lambda: (Z, 0.4, 5.0),
+    "rolling.window_moments": lambda: (X, Y, 3, 40),
+    "rolling.correlation_from_moments": lambda: (2.0, 3.0, 1.0),
+    "rolling.pearson": lambda: (X, Y),
+    "rolling.rolling_pearson": lambda: (X, Y, 12),
+    "rolling.path_correlation": lambda: (PATHS, 5, 25),
+    "rolling.first_passage_above": lambda: (Z, PATHS, 12, 0.1),
+    "garch.garch_variance": lambda: (X, 0.1, 0.05, 0.03, 0.9, 1.0),
+    "garch.garch_path": lambda: (X, 0.1, 0.1, 0.05, 0.03, 0.9, 1.0, np.empty(N)),
+    "garch.garch_paths": lambda: (PATHS, DRAW, LEGS, LEGS, LEGS, LEGS, LEGS + 0.8, LEGS + 1.0),
+    "dcc.dcc_correlation": lambda: (Z, 0.3, 0.05, 0.9),
+    "dcc.dcc_loglikelihood": lambda: (Z, np.full(N, 0.3), 6.0),
+    "dcc.dcc_scores": lambda: (Z, 0.3, 0.05, 0.9, 6.0),
+    "dcc.dcc_paths": lambda: (PATHS, DRAW, TWO, TWO / 10, TWO * 2, np.array([[1.0, 1.1, 0.2]] * 2)),
+    "grid.advance": lambda: (PRIOR, 0.02, PRIOR, UP, DOWN, np.empty(G)),
+    "grid._weigh_in_logs": lambda: (PRIOR, 60.0, -60.0, RHO, np.inf, np.empty(G)),
+    "grid._weigh": lambda: (PRIOR, PRIOR, np.empty(G)),
+    "grid._normalise": lambda: (PRIOR.copy(), 0.7, RHO),
+    "grid.grid_filter": _grid,
+    "grid.grid_smoother": lambda: (_filtered(), RHO, 0.02, PRIOR, UP, DOWN),
+    "grid.draw_cell": lambda: (PRIOR, 0.61),
+    "grid.sample_backward": lambda: (_filtered(), 0.02, PRIOR, UP, DOWN, RNG.random((5, N))),
+    "hamilton.regime_log_densities": lambda: (Z, np.array([0.1, 0.6]), 6.0),
+    "hamilton.hamilton_filter": lambda: _hamilton()[0],
+    "hamilton.kim_smoother": lambda: (*_hamilton()[1][1:], TRANSITION),
+    "hamilton.viterbi_path": lambda: _hamilton()[0],
+    "hamilton.sample_regimes_backward": lambda: (_hamilton()[1][2], TRANSITION, RNG.random((5, N))),
+    "paths.correlate": lambda: (PATHS, np.full((4, 25), 0.3)),
+    "paths.break_paths": lambda: (TWO.repeat(2), DRAW, TWO / 3, TWO, TWO, UNIFORMS, NORMALS, 2.65),
+    "paths.autoregressive_paths": lambda: (TWO.repeat(2), DRAW, TWO, TWO * 2, TWO, NORMALS, 2.65),
+    "paths.regime_paths": lambda: (
+        DRAW, DRAW, np.array([[0.1, 0.6]] * 2), np.cumsum([TRANSITION] * 2, axis=2), UNIFORMS,
+    ),
+    "resample.stationary_indices": lambda: (RNG.integers(0, N, N), RNG.random(N), 5.0),
+}
+
+
+def compiled_kernels():
+    found = set()
+    for info in pkgutil.iter_modules(regimecorr.kernels.__path__):
+        module = importlib.import_module(f"regimecorr.kernels.{info.name}")
+        found |= {
+            f"{info.name}.{name}"
+            for name, value in vars(module).items()
+            if hasattr(value, "py_func") and value.py_func.__module__ == module.__name__
+        }
+    return found
+
+
+def test_every_kernel_is_compared():
+    assert compiled_kernels() - set(CALLS) == set()
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_compiled_equals_python(name):
+    module, function = name.split(".")
+    kernel = getattr(importlib.import_module(f"regimecorr.kernels.{module}"), function)
+    if not hasattr(kernel, "py_func"):
+        pytest.skip("compilation is switched off (NUMBA_DISABLE_JIT)")
+    args = CALLS[name]()
+    ours = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+    twin = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+    first, second = kernel(*ours), kernel.py_func(*twin)
+    for a, b in zip(np.atleast_1d(first) if np.isscalar(first) else [first],
+                    np.atleast_1d(second) if np.isscalar(second) else [second], strict=True):
+        if isinstance(a, tuple):
+            for x, y in zip(a, b, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+        elif a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    for a, b in zip(ours, twin, strict=True):  # buffers that are written to
+        if isinstance(a, np.ndarray):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)

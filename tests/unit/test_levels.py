@@ -1,0 +1,111 @@
+"""The level audit, on hand-made series and against plain counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regimecorr.inference.levels import _counts, _ratios, audit_levels
+
+
+def prices_of(values):
+    index = pd.bdate_range("2005-01-03", periods=len(values), name="date")
+    return pd.DataFrame(values, index=index, columns=["A", "B"])
+
+
+def walks(n=1200, seed=0, rho=0.0):
+    rng = np.random.default_rng(seed)
+    e = rng.standard_normal((n, 2))
+    e[:, 1] = rho * e[:, 0] + np.sqrt(1 - rho**2) * e[:, 1]
+    return 100 * np.exp(np.cumsum(0.01 * e, axis=0))
+
+
+def plain_figures(values, short, long, band, threshold, horizon):
+    rows = range(long - 1, len(values))
+    r_short = {t: np.corrcoef(values[t - short + 1 : t + 1].T)[0, 1] for t in rows}
+    r_long = {t: np.corrcoef(values[t - long + 1 : t + 1].T)[0, 1] for t in rows}
+    share = np.mean([band[0] <= r_long[t] <= band[1] for t in rows])
+    entry = [
+        t for t in rows
+        if t > long - 1 and r_short[t] < 0 <= r_short[t - 1] and r_long[t] >= threshold
+    ]
+    old = [t for t in entry if t + horizon <= len(values) - 1]
+    back = [any(r_short[u] >= 0 for u in range(t, t + horizon + 1)) for t in old]
+    negative = [any(r_long[u] < 0 for u in range(t, t + horizon + 1)) for t in old]
+    return (
+        share,
+        252 * len(entry) / len(rows),
+        np.mean(back) if old else np.nan,
+        np.mean(negative) if old else np.nan,
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_observed_figures_against_plain_counting(seed):
+    values = walks(seed=seed, rho=0.3)
+    audit = audit_levels(
+        prices_of(values), short_window=30, long_window=90, horizon=60, threshold=0.2, n_boot=1
+    )
+    expected = plain_figures(values, 30, 90, (0.6, 0.9), 0.2, 60)
+    found = audit.observed
+    assert audit.short == pytest.approx(np.corrcoef(values[-30:].T)[0, 1], abs=1e-9)
+    assert audit.long == pytest.approx(np.corrcoef(values[-90:].T)[0, 1], abs=1e-9)
+    np.testing.assert_allclose(
+        [found.share_in_band, found.episodes_per_year, found.share_resolved, found.share_long_negative],
+        expected,
+        atol=1e-12,
+    )
+    assert expected[1] > 0
+
+
+def test_a_spell_that_never_ends_is_not_resolved():
+    """Both trend up for long, then part for good: one entry, unresolved, and the long correlation turns."""
+    rng = np.random.default_rng(0)
+    up = np.arange(800.0)
+    noise = 0.01 * rng.standard_normal((800, 2))
+    b = np.where(up < 400, up, 800 - up)
+    values = 100 + np.column_stack([up, b]) + noise
+    audit = audit_levels(prices_of(values), short_window=20, long_window=60, horizon=100, n_boot=1)
+    # One row of the 20-row window at the turn: correlation falls through zero while the 60-row one is high.
+    assert audit.observed.episodes_per_year == pytest.approx(252 / (800 - 59))
+    assert audit.observed.share_resolved == 0.0
+    assert audit.observed.share_long_negative == 1.0
+
+
+def test_nearly_identical_levels_are_out_of_the_band():
+    values = walks(seed=1)[:, [0, 0]] * np.array([1.0, 2.0])
+    values[:, 1] *= np.exp(1e-4 * np.random.default_rng(0).standard_normal(len(values)))
+    audit = audit_levels(prices_of(values), n_boot=1)
+    assert audit.observed.share_in_band == 0.0
+    assert audit.observed.episodes_per_year == 0.0
+    assert np.isnan(audit.observed.share_resolved)
+
+
+def test_independent_driftless_walks_match_the_published_simulation():
+    """METHODS 5.5, 90/252 rows, threshold .5: share in (.6, .9) .137; .974 return within 252 rows.
+
+    Its .367 episodes a year are the matured ones over six years of history, the last of which cannot
+    mature; the audit's rate counts every entry, so it must be about .367 * 6 / 5 = .44.
+    """
+    rng = np.random.default_rng(0)
+    total = sum(
+        _counts(np.cumsum(rng.standard_normal((252 * 7, 2)), axis=0), 90, 252, (0.6, 0.9), 0.5, 252)
+        for _ in range(300)
+    )
+    figures = _ratios(total)
+    assert figures.share_in_band == pytest.approx(0.137, abs=0.02)
+    assert figures.episodes_per_year == pytest.approx(0.44, abs=0.06)
+    assert figures.share_resolved == pytest.approx(0.974, abs=0.02)
+
+
+def test_the_bootstrap_unties_the_legs():
+    audit = audit_levels(prices_of(walks(2000, 6, rho=0.98)), band=(0.6, 1.0), n_boot=40)
+    assert audit.observed.share_in_band > 0.95
+    assert audit.independent.share_in_band < 0.6
+
+
+def test_same_seed_same_audit():
+    prices = prices_of(walks(700, 2))
+    assert audit_levels(prices, n_boot=5, rng=3) == audit_levels(prices, n_boot=5, rng=3)
+    assert audit_levels(prices, n_boot=5, rng=3) != audit_levels(prices, n_boot=5, rng=4)
