@@ -35,7 +35,8 @@ class LateProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def advance(self, what: str = "") -> None:
         """Count one step; ``what`` is shown behind the title."""

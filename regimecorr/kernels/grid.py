@@ -1,10 +1,10 @@
 """Exact filtering of a correlation that lives on a grid of Fisher z values.
 
 One transition serves every grid model: with probability ``hazard`` the state jumps to a level
-drawn from ``prior``, otherwise it moves one cell up, one cell down or stays,
+drawn from ``prior``, otherwise it moves ``reach`` cells up, ``reach`` cells down or stays,
 
-``P[j, k] = hazard * prior[k] + (1 - hazard) * (up[j] 1(k = j + 1) + down[j] 1(k = j - 1) + stay[j]
-1(k = j))``,
+``P[j, k] = hazard * prior[k] + (1 - hazard) * (up[j] 1(k = j + reach) + down[j] 1(k = j - reach) +
+stay[j] 1(k = j))``,
 
 so one step costs a few operations per cell. Log-sum-exp pivots at the true maximum of each row.
 """
@@ -20,16 +20,16 @@ from regimecorr.kernels.density import log_density
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def advance(state, hazard, prior, up, down, out):
+def advance(state, hazard, prior, up, down, out, reach=1):
     """One-step-ahead probabilities of the cells, written to ``out``."""
     size = state.shape[0]
     stay_put = 1.0 - hazard
     for k in range(size):
         out[k] = stay_put * state[k] * (1.0 - up[k] - down[k]) + hazard * prior[k]
-    for k in range(size - 1):
-        out[k + 1] += stay_put * state[k] * up[k]
-    for k in range(1, size):
-        out[k - 1] += stay_put * state[k] * down[k]
+    for k in range(size - reach):
+        out[k + reach] += stay_put * state[k] * up[k]
+    for k in range(reach, size):
+        out[k - reach] += stay_put * state[k] * down[k]
 
 
 @njit(cache=True, nogil=True)
@@ -72,7 +72,7 @@ def _normalise(state, total, rho):
 
 
 @njit(cache=True, nogil=True)
-def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail):
+def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail, reach=1):
     """Filter a table of densities.
 
     Parameters are the (n_obs, 2) residuals, the (n_obs, n_grid) densities scaled by each row's
@@ -89,7 +89,7 @@ def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail):
     ahead = start.copy()
     for t in range(n):
         if t > 0:
-            advance(state, hazard, prior, up, down, ahead)
+            advance(state, hazard, prior, up, down, ahead, reach)
         total = _weigh(ahead, table[t], state)
         if total > 1e-250:
             loglik[t] = math.log(total) + top[t]
@@ -103,7 +103,7 @@ def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail):
 
 
 @njit(cache=True, nogil=True)
-def grid_smoother(filtered, rho, hazard, prior, up, down):
+def grid_smoother(filtered, rho, hazard, prior, up, down, reach=1):
     """Smoothed mean correlation (n_obs,) from filtered probabilities (n_obs, n_grid).
 
     Backward step of Kitagawa (1987) on the grid:
@@ -116,7 +116,7 @@ def grid_smoother(filtered, rho, hazard, prior, up, down):
     ratio = np.empty(size)
     for t in range(n - 1, -1, -1):
         if t < n - 1:
-            advance(filtered[t], hazard, prior, up, down, ahead)
+            advance(filtered[t], hazard, prior, up, down, ahead, reach)
             jump = 0.0
             for k in range(size):
                 ratio[k] = smooth[k] / ahead[k] if ahead[k] > 0.0 else 0.0
@@ -124,10 +124,10 @@ def grid_smoother(filtered, rho, hazard, prior, up, down):
             total = 0.0
             for j in range(size):
                 local = (1.0 - up[j] - down[j]) * ratio[j]
-                if j < size - 1:
-                    local += up[j] * ratio[j + 1]
-                if j > 0:
-                    local += down[j] * ratio[j - 1]
+                if j < size - reach:
+                    local += up[j] * ratio[j + reach]
+                if j >= reach:
+                    local += down[j] * ratio[j - reach]
                 smooth[j] = filtered[t, j] * (hazard * jump + (1.0 - hazard) * local)
                 total += smooth[j]
             for j in range(size):
@@ -158,7 +158,7 @@ def draw_cell(weights, u):
 
 
 @njit(cache=True, nogil=True)
-def sample_backward(last, hazard, prior, up, down, uniforms):
+def sample_backward(last, hazard, prior, up, down, uniforms, reach=1):
     """Draw cell paths over the last rows given all data (forward filter, backward sampling).
 
     ``last`` is (tail, n_grid), ``uniforms`` (n_paths, tail); returns cells (n_paths, tail). The
@@ -174,16 +174,18 @@ def sample_backward(last, hazard, prior, up, down, uniforms):
         for t in range(tail - 2, -1, -1):
             stay_put = 1.0 - hazard
             mid = stay_put * last[t, k] * (1.0 - up[k] - down[k])
-            low = stay_put * last[t, k - 1] * up[k - 1] if k > 0 else 0.0
-            high = stay_put * last[t, k + 1] * down[k + 1] if k < size - 1 else 0.0
+            low = stay_put * last[t, k - reach] * up[k - reach] if k >= reach else 0.0
+            high = 0.0
+            if k < size - reach:
+                high = stay_put * last[t, k + reach] * down[k + reach]
             jump = hazard * prior[k]
             goal = uniforms[p, t] * (mid + low + high + jump)
             if goal < mid:
                 pass
             elif goal < mid + low:
-                k -= 1
+                k -= reach
             elif goal < mid + low + high:
-                k += 1
+                k += reach
             elif jump > 0.0:
                 k = draw_cell(last[t], (goal - mid - low - high) / jump)
             cells[p, t] = k

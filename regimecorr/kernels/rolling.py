@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Squared relative deviation that is rounding of the mean, no movement.
+_ROUNDING = 1e-28
 _REFRESH = 64  # rows after which the running sums are rebuilt, so that rounding cannot accumulate
-_SPIKE = (
-    1e4  # a leaving value this many times the window's mean square would cancel catastrophically
-)
 
 
 @njit(cache=True, nogil=True)
@@ -31,6 +30,11 @@ def window_moments(x, y, start, stop):
         sxx += dx * dx
         syy += dy * dy
         sxy += dx * dy
+    # A constant that is no binary fraction leaves rounding behind; its moments are zero.
+    if sxx <= _ROUNDING * n * mean_x * mean_x:
+        sxx = 0.0
+    if syy <= _ROUNDING * n * mean_y * mean_y:
+        syy = 0.0
     return mean_x, mean_y, sxx, syy, sxy
 
 
@@ -69,11 +73,8 @@ def rolling_pearson(x, y, window):
         dx = old_x - mean_x
         dy = old_y - mean_y
         age += 1
-        if age >= _REFRESH or dx * dx * window > _SPIKE * sxx or dy * dy * window > _SPIKE * syy:
-            spiked = True
-        else:
-            spiked = 2.0 * dx * dx > sxx or 2.0 * dy * dy > syy
-        if spiked:
+        # A leaving value that made up half the moment would cancel; rebuild instead.
+        if age >= _REFRESH or 2.0 * dx * dx > sxx or 2.0 * dy * dy > syy:
             mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, t - window + 1, t + 1)
             age = 0
         else:

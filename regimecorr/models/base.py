@@ -137,7 +137,8 @@ class CorrelationResult(ABC):
     def __setattr__(self, name: str, value: object) -> None:
         if "_sealed" in self.__dict__:
             raise AttributeError(
-                f"{type(self).__name__} is frozen; fit again, or use filter() with other parameters."
+                f"{type(self).__name__} is frozen; fit again, or use filter() with other "
+                "parameters."
             )
         object.__setattr__(self, name, value)
 

@@ -163,6 +163,13 @@ class BreakCorrelation:
             [normal_weights(grid, m, s) for m, s in table[["level_mean", "level_sd"]].to_numpy()]
         )
         settings = Settings(
-            table, table["hazard"].to_numpy(), levels, still, still, levels, log_prior
+            table=table,
+            hazard=table["hazard"].to_numpy(),
+            prior=levels,
+            up=still,
+            down=still,
+            reach=np.ones(len(table), dtype=np.int64),
+            start=levels,
+            log_prior=log_prior,
         )
         return BreakResult("break", fitted, z, grid, settings, nodes, node_prior)

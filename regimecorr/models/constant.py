@@ -132,6 +132,7 @@ class ConstantCorrelation:
             prior=still,
             up=still,
             down=still,
+            reach=np.ones(1, dtype=np.int64),
             start=start[None, :],
             log_prior=np.zeros(1),
         )

@@ -174,12 +174,19 @@ class DriftingCorrelation:
     ) -> DriftingResult:
         grid = fisher_grid(_GRID)
         mean, phi, sigma = (table[c].to_numpy() for c in ("mean", "phi", "sigma"))
-        up, down = local_moves(grid, mean, phi, sigma)
+        up, down, reach = local_moves(grid, mean, phi, sigma)
         start = np.array(
             [normal_weights(grid, m, s) for m, s in table[["mean", "spread"]].to_numpy()]
         )
         settings = Settings(
-            table, np.zeros(len(table)), np.zeros_like(start), up, down, start, log_prior
+            table=table,
+            hazard=np.zeros(len(table)),
+            prior=np.zeros_like(start),
+            up=up,
+            down=down,
+            reach=reach,
+            start=start,
+            log_prior=log_prior,
         )
         name = "drift" if self.kind == "random_walk" else "reverting"
         return DriftingResult(name, fitted, z, grid, settings, nodes, node_prior)

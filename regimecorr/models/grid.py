@@ -34,9 +34,9 @@ _SMOOTHED_SETTINGS = 12
 class Settings:
     """Parameter settings of a grid model; every array has one row per setting.
 
-    ``table`` holds the named parameters (S, ...) that the simulation uses; ``hazard`` (S,),
-    ``prior``, ``up``, ``down`` and ``start`` (S, n_grid) drive the filter; ``log_prior`` (S,) are
-    prior log probabilities.
+    ``table`` holds the named parameters (S, ...) that the simulation uses; ``hazard``, ``reach``
+    (S,), ``prior``, ``up``, ``down`` and ``start`` (S, n_grid) drive the filter; ``log_prior`` (S,)
+    are prior log probabilities.
     """
 
     table: pd.DataFrame
@@ -44,8 +44,13 @@ class Settings:
     prior: Array
     up: Array
     down: Array
+    reach: IntArray
     start: Array
     log_prior: Array
+
+    def moves(self, s: int) -> tuple[float, Array, Array, Array]:
+        """Hazard, prior, up and down probabilities of one setting, as the kernels take them."""
+        return self.hazard[s], self.prior[s], self.up[s], self.down[s]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,10 +214,10 @@ class GridResult(CorrelationResult):
 
     def _filter(self, node: int, s: int, tail: int) -> tuple[Array, Array, Array]:
         p = self._settings
-        moves = (p.start[s], p.hazard[s], p.prior[s], p.up[s], p.down[s])
+        moves = (p.start[s], *p.moves(s), tail, p.reach[s])
         table, top = self._table(node)
         out: tuple[Array, Array, Array] = grid_filter(
-            self._z, table, top, self._rho, self._nodes[node], *moves, tail
+            self._z, table, top, self._rho, self._nodes[node], *moves
         )
         return out
 
@@ -229,9 +234,7 @@ class GridResult(CorrelationResult):
             s, node = divmod(int(flat), self._nodes.size)
             weight = self._posterior[s, node]
             _, _, filtered = self._filter(node, s, len(self._z))
-            out += weight * grid_smoother(
-                filtered, self._rho, p.hazard[s], p.prior[s], p.up[s], p.down[s]
-            )
+            out += weight * grid_smoother(filtered, self._rho, *p.moves(s), p.reach[s])
             total += weight
         return pd.Series(out / total, index=self.filtered.index, name="smoothed")
 
@@ -262,9 +265,7 @@ class GridResult(CorrelationResult):
             s, node = divmod(int(pair), self._nodes.size)
             paths = np.flatnonzero(pairs[noise.draw] == pair)
             _, _, last = self._filter(node, s, recent)
-            cells = sample_backward(
-                last, p.hazard[s], p.prior[s], p.up[s], p.down[s], uniforms[paths]
-            )
+            cells = sample_backward(last, *p.moves(s), uniforms[paths], p.reach[s])
             level = self._grid[cells] + (cell * jitter[paths])[:, None]
             start[paths] = level[:, -1]
             recent_mean[paths] = np.tanh(level).mean(axis=1)
@@ -299,19 +300,30 @@ def require_params(
     return given
 
 
-def local_moves(grid: Array, mean: Array, phi: Array, sigma: Array) -> tuple[Array, Array]:
-    """Move probabilities (S, n_grid) of a chain with the mean and variance of an AR(1) step.
+def local_moves(
+    grid: Array, mean: Array, phi: Array, sigma: Array
+) -> tuple[Array, Array, IntArray]:
+    """Move probabilities of a birth-death chain with the mean and variance of an AR(1) step.
 
     The step ``z -> mean + phi (z - mean) + sigma e`` has drift ``(phi - 1)(z - mean)`` and second
-    moment ``drift^2 + sigma^2``; matching both in units of the grid spacing gives the chances of
-    one cell up and down in a birth-death chain (locally consistent chain, Kushner and Dupuis
-    2001). Where the drift is too steep for the variance it keeps the drift.
+    moment ``drift^2 + sigma^2``. A chain that moves ``reach`` cells up or down matches both
+    (locally consistent chain, Kushner and Dupuis 2001) as long as its step is longer than sigma,
+    so steep settings reach further. Far from the mean, where the drift alone is longer than a
+    step, the chain moves a step for certain.
+
+    Returns
+    -------
+    up, down : ndarray of shape (n_settings, n_grid)
+    reach : ndarray of shape (n_settings,)
     """
     cell = grid[1] - grid[0]
-    drift = (phi[:, None] - 1.0) * (grid[None, :] - mean[:, None]) / cell
-    second = np.clip(drift**2 + (sigma[:, None] / cell) ** 2, np.abs(drift), 1.0)
+    reach = np.maximum(1, np.ceil(1.25 * sigma / cell)).astype(np.int64)
+    step = cell * reach[:, None]
+    drift = (phi[:, None] - 1.0) * (grid[None, :] - mean[:, None]) / step
+    second = np.clip(drift**2 + (sigma[:, None] / step) ** 2, np.abs(drift), 1.0)
     up = np.clip(0.5 * (second + drift), 0.0, 1.0)
     down = np.clip(0.5 * (second - drift), 0.0, 1.0)
-    up[:, -1] = 0.0
-    down[:, 0] = 0.0
-    return np.ascontiguousarray(up), np.ascontiguousarray(down)
+    for s, r in enumerate(reach):
+        up[s, grid.size - r :] = 0.0
+        down[s, :r] = 0.0
+    return np.ascontiguousarray(up), np.ascontiguousarray(down), reach

@@ -242,7 +242,8 @@ class GARCH:
             covariance[np.ix_(order, order)] = estimated
         else:
             message += f" The covariance of the GARCH estimates of {name!r} is not finite."
-        resid = values / scale - theta[0]
+        # arch takes its backcast at the starting value of the mean, which is the sample mean.
+        resid = (values - values.mean()) / scale
         return _OneFit(
             params=params,
             covariance=covariance * np.outer(units, units),

@@ -80,4 +80,7 @@ def overview(v: Verdict) -> Figure:
             figure.suptitle(f"SIMULATED  {title}", fontsize=13, fontweight="bold", color=VERMILLION)
         else:
             figure.suptitle(title, fontsize=13, fontweight="bold")
+        # Ticks are made when they are first drawn; made here, they have this style wherever the
+        # caller saves the figure.
+        figure.draw_without_rendering()
         return figure

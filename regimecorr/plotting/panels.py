@@ -341,14 +341,18 @@ def _whisker(ax: Axes, x: float, interval: tuple[float, float]) -> None:
         ax.plot(xs, ys, color="black", linewidth=1.8, solid_capstyle="butt", clip_on=False)
 
 
+def _number(day: pd.Timestamp) -> float:
+    return float(date2num(day))  # type: ignore[no-untyped-call]
+
+
 def _shade(ax: Axes, episodes: pd.DataFrame, today: pd.Timestamp) -> str:
     """Shade the episodes; a spell of a day is still seen."""
     label = "divergent"
     for i, (start, end) in enumerate(zip(episodes["start"], episodes["end"], strict=True)):
         stop = today if pd.isna(end) else end
         ax.axvspan(
-            float(date2num(start)),
-            float(date2num(stop)),
+            _number(start),
+            _number(stop),
             facecolor=ORANGE,
             edgecolor=ORANGE,
             alpha=0.35,
@@ -416,6 +420,7 @@ def _draw_midpoint(
             ha="center",
             va=align,
             transform=ax.get_xaxis_transform(),
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
         )
 
 

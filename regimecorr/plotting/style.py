@@ -69,7 +69,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """Return the caller's axes or those of a new figure."""
-    return new_figure(width, height).subplots() if ax is None else ax
+    ax = new_figure(width, height).subplots() if ax is None else ax
+    # Locators ask for the size of the labels when the figure is drawn, outside this style.
+    ax.tick_params(labelsize=9.0)
+    return ax
 
 
 def literal(text: str, limit: int = 28) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +34,8 @@ _HEAD = re.compile(r"<svg\b[^>]*>")
 def write_html(v: Verdict, path: Path) -> Path:
     """Write a verdict as one self-contained file.
 
-    The file appears complete or not at all, and holds neither clock nor random identifiers: the same
-    verdict gives the same bytes.
+    The file appears complete or not at all, and holds neither clock nor random identifiers: the
+    same verdict gives the same bytes.
 
     Parameters
     ----------
@@ -111,7 +110,7 @@ def render_html(v: Verdict) -> str:
 
 
 def _inline_svg(v: Verdict) -> str:
-    """The overview as an SVG element; names of namespaces, which HTML does not need, are left out."""
+    """The overview as an SVG element, without the namespaces that HTML does not need."""
     from matplotlib import rc_context
 
     target = io.StringIO()
@@ -130,15 +129,10 @@ def _inline_svg(v: Verdict) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write beside the target, then move: a reader never sees half a file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
-        # mkstemp keeps the file to its owner; a report has the rights any new file has.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
