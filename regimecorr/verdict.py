@@ -168,10 +168,12 @@ class Verdict:
         return write_html(self, Path(path))
 
     def __repr__(self) -> str:
-        return (
-            f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}, "
-            f"{self.label}, p_structural={self.p_structural:.2f}>"
-        )
+        head = f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}"
+        if self.label != self.state:
+            head += f", {self.label}"
+        if np.isfinite(self.p_structural):
+            head += f", p_structural={self.p_structural:.2f}"
+        return f"{head}>"
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 MEMBERS: tuple[str, ...] = tuple(m for members in FAMILIES.values() for m in members)
 LAMBDA = 1.0
-CONCENTRATION = 20.0
+#: Dirichlet concentration of the weights in the interval: the fewer, the less they are trusted.
+#: Likelihood weights of models none of which is true deserve little trust (Yao et al. 2018).
+CONCENTRATION = 5.0
 
 
 def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:

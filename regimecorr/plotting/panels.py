@@ -326,9 +326,9 @@ def _legend_above(
         bbox_to_anchor=(1.0, 1.0),
         borderaxespad=0.2,
         ncols=columns,
-        columnspacing=1.2,
-        handlelength=1.6,
-        handletextpad=0.5,
+        columnspacing=0.8,
+        handlelength=1.2,
+        handletextpad=0.4,
     )
 
 
