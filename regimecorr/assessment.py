@@ -87,7 +87,7 @@ def assess(
     thresholds : tuple of float, default (1/3, 2/3)
         The label is ``transient`` below the first and ``structural`` above the second.
     n_paths : int, default 4000
-        Simulated futures of each model, at least 200.
+        Simulated futures of each model, at least 400.
     rng : int, Generator or None, default 0
         Seed or generator; the same seed gives the same verdict whatever ``n_jobs``.
     n_jobs : int, default 1
@@ -222,8 +222,8 @@ def _check_options(
         )
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
-    if n_paths < OUTER_DRAWS:
-        raise ModelError(f"n_paths={n_paths} is too few; use at least {OUTER_DRAWS}.")
+    if n_paths < 2 * OUTER_DRAWS:
+        raise ModelError(f"n_paths={n_paths} is too few; use at least {2 * OUTER_DRAWS}.")
     if n_jobs == 0:
         raise ModelError("n_jobs=0 is no number of threads; use 1 or more, or -1 for all cores.")
 

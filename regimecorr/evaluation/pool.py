@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import DegenerateRegimeWarning, EstimationError
 from regimecorr.evaluation.pooling import MEMBERS, Array, pool_weights
-from regimecorr.models.base import CorrelationResult, Futures
+from regimecorr.models.base import CorrelationResult, Futures, IntArray
 from regimecorr.models.breaks import BreakCorrelation
 from regimecorr.models.constant import ConstantCorrelation
 from regimecorr.models.dcc import DCC
@@ -23,7 +23,6 @@ from regimecorr.models.margins import MarginsResult
 from regimecorr.models.switching import SwitchingCorrelation
 
 OUTER_DRAWS = 200
-INNER_PATHS = 20
 
 #: Specification of every member; all work on the same fitted margins.
 SPECS: dict[str, Any] = {
@@ -148,30 +147,23 @@ def run_pool(
 
     def work(name: str, generator: np.random.Generator) -> Member:
         member = Member(name)
-        independent, common = generator.spawn(2)
+        main, extra = generator.spawn(2)
         try:
             fit: CorrelationResult = SPECS[name].fit(returns, margins=margins)
-            futures = fit.simulate(n_paths, horizon, independent, recent=recent)
-            _unorient(futures, sign)
-            options = None
+            futures = fit.simulate(n_paths, horizon, main, n_draws=OUTER_DRAWS, recent=recent)
+            outer = futures
             if name == "break":
-                options = common.choice(SPECS[name].hazards, OUTER_DRAWS)
-            nested = fit.simulate(
-                OUTER_DRAWS * INNER_PATHS,
-                horizon,
-                common,
-                n_draws=OUTER_DRAWS,
-                recent=recent,
-                common_shocks=True,
-                options=options,
-            )
-            _unorient(nested, sign)
-            hits = structural(nested).reshape(OUTER_DRAWS, INNER_PATHS).astype(float)
+                # The interval doubts the hazard itself: draws from the declared grid.
+                hazards = extra.choice(SPECS[name].hazards, OUTER_DRAWS)
+                outer = fit.simulate(
+                    n_paths, horizon, extra, n_draws=OUTER_DRAWS, recent=recent, options=hazards
+                )
+                _unorient(outer, sign)
+            _unorient(futures, sign)
             if not np.isfinite(fit.score) or not np.all(np.isfinite(futures.returns)):
                 raise EstimationError(f"score {fit.score:g} or simulated returns are not finite")
             member.fit, member.futures, member.reason = fit, futures, fit.message
-            # Odd and even paths: two independent estimates of every outer draw's probability.
-            member.outer = np.column_stack([hits[:, ::2].mean(axis=1), hits[:, 1::2].mean(axis=1)])
+            member.outer = _halves(structural(outer), outer.draw)
         except Exception as error:  # the reason is reported in the verdict, and two failures raise
             member.reason = f"{type(error).__name__}: {error}"
         done(name)
@@ -194,6 +186,20 @@ def run_pool(
         )
     weights = pool_weights({m: members[m].score for m in MEMBERS}, priors)
     return Pool(members, weights)
+
+
+def _halves(hits: Array, draw: IntArray) -> Array:
+    """Share of hits by parameter draw among its even and among its odd paths, (n_draws, 2).
+
+    The paths are independent, so these are two independent estimates of every draw's probability.
+    """
+    out = np.empty((int(draw.max()) + 1, 2))
+    first = np.searchsorted(draw, draw)
+    odd = (np.arange(draw.size) - first) % 2
+    for half in (0, 1):
+        mine = odd == half
+        out[:, half] = np.bincount(draw[mine], hits[mine]) / np.bincount(draw[mine])
+    return out
 
 
 def _unorient(futures: Futures, sign: int) -> None:

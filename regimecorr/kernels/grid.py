@@ -104,7 +104,9 @@ def grid_filter(z, table, top, rho, nu, start, hazard, prior, up, down, tail, re
 
 @njit(cache=True, nogil=True)
 def grid_smoother(filtered, rho, hazard, prior, up, down, reach=1):
-    """Smoothed mean correlation (n_obs,) from filtered probabilities (n_obs, n_grid).
+    """Smoothed mean correlation (n_obs,) and first row's probabilities (n_grid,).
+
+    From filtered probabilities (n_obs, n_grid).
 
     Backward step of Kitagawa (1987) on the grid:
     ``s_t[j] = f_t[j] sum_k P[j, k] s_{t+1}[k] / a_{t+1}[k]``.
@@ -136,7 +138,7 @@ def grid_smoother(filtered, rho, hazard, prior, up, down, reach=1):
         for j in range(size):
             average += smooth[j] * rho[j]
         mean[t] = average
-    return mean
+    return mean, smooth
 
 
 @njit(cache=True, nogil=True)

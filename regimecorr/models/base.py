@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,57 +48,35 @@ class Futures:
 
 
 class Noise:
-    """Random numbers of a simulation, independent over paths or common to all parameter draws.
+    """Random numbers of a simulation: which parameter draw each path uses, and its shocks.
 
-    With ``common=True`` the k-th path of every draw uses the same numbers, so that differences
-    between draws are differences between parameters.
+    Paths of one draw are neighbours: path ``i`` uses draw ``i * n_draws // n_paths``.
     """
 
-    def __init__(
-        self, n_paths: int, n_draws: int, rng: np.random.Generator, *, common: bool
-    ) -> None:
+    def __init__(self, n_paths: int, n_draws: int, rng: np.random.Generator) -> None:
         self.n_draws = min(n_draws, n_paths)
         self.draw: IntArray = np.arange(n_paths) * self.n_draws // n_paths
         self._rng = rng
-        self._common = common
-        first = np.searchsorted(self.draw, np.arange(self.n_draws))
-        self._within = np.arange(n_paths) - first[self.draw]
-
-    def _spread(self, sample: Array) -> Array:
-        return sample[self._within] if self._common else sample
-
-    def _rows(self) -> int:
-        return int(self._within.max()) + 1 if self._common else self.draw.size
 
     def uniform(self, *shape: int) -> Array:
         """Uniforms of shape (n_paths, *shape)."""
-        return self._spread(self._rng.random((self._rows(), *shape)))
+        return self._rng.random((self.draw.size, *shape))
 
     def normal(self, *shape: int) -> Array:
         """Standard normals of shape (n_paths, *shape)."""
-        return self._spread(self._rng.standard_normal((self._rows(), *shape)))
+        return self._rng.standard_normal((self.draw.size, *shape))
 
     def shocks(self, nu: Array, horizon: int) -> Array:
         """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t.
 
-        ``nu`` (n_draws,) holds each draw's degrees of freedom.
+        ``nu`` (n_draws,) is infinite for normal errors.
         """
         out = self.normal(horizon, 2)
         if np.all(np.isinf(nu)):
             return out
-        if not self._common:
-            shape = nu[self.draw][:, None] / 2.0
-            chi2 = 2.0 * self._rng.standard_gamma(np.broadcast_to(shape, out.shape[:2]))
-        else:
-            chi2 = np.empty(out.shape[:2])
-            seed = int(self._rng.integers(2**63))
-            for value in np.unique(nu):
-                gamma = np.random.default_rng(seed).standard_gamma(
-                    value / 2.0, (self._rows(), horizon)
-                )
-                chosen = nu[self.draw] == value
-                chi2[chosen] = 2.0 * gamma[self._within[chosen]]
-        out *= np.sqrt((nu[self.draw][:, None] - 2.0) / chi2)[:, :, None]
+        by_path = nu[self.draw][:, None]
+        chi2 = 2.0 * self._rng.standard_gamma(np.broadcast_to(by_path / 2.0, out.shape[:2]))
+        out *= np.sqrt((by_path - 2.0) / chi2)[:, :, None]
         return out
 
 
@@ -181,7 +160,6 @@ class CorrelationResult(ABC):
         *,
         n_draws: int = N_DRAWS,
         recent: int = RECENT_ROWS,
-        common_shocks: bool = False,
         options: Any = None,
     ) -> Futures:
         """Continue from the last row of the sample, with parameter and state uncertainty.
@@ -198,8 +176,6 @@ class CorrelationResult(ABC):
             Number of draws of the parameters (margins and correlation).
         recent : int, default 90
             Rows over which ``Futures.recent`` averages.
-        common_shocks : bool, default False
-            Use the same random numbers for every parameter draw.
         options : object, optional
             What a model's own parameter draws take; see `BreakCorrelation`.
 
@@ -212,7 +188,7 @@ class CorrelationResult(ABC):
         recent = min(recent, self.n_obs)
         generator = np.random.default_rng(rng)
         for_parameters, for_margins, for_paths = generator.spawn(3)
-        noise = Noise(n_paths, n_draws, for_paths, common=common_shocks)
+        noise = Noise(n_paths, n_draws, for_paths)
         draws = self._draw_parameters(noise.n_draws, for_parameters, options)
         margins = self.margins.draw(noise.n_draws, for_margins)
         rho, z, recent_mean = self._continue(draws, noise, horizon, recent)
@@ -246,7 +222,7 @@ class CorrelationResult(ABC):
             raise ModelError(f"n_paths={n_paths} and n_obs={rows} must both be at least 1.")
         generator = np.random.default_rng(rng)
         for_parameters, for_paths = generator.spawn(2)
-        noise = Noise(n_paths, n_paths, for_paths, common=False)
+        noise = Noise(n_paths, n_paths, for_paths)
         rho, z = self._restart(noise, rows, for_parameters)
         margins = self.margins.repeat(n_paths)
         returns = garch_paths(z, noise.draw, *margins)
@@ -264,25 +240,79 @@ class CorrelationResult(ABC):
         return "\n".join(lines)
 
 
-def resolve_margins(
-    spec: GARCH | None, returns: pd.DataFrame | Array, fitted: MarginsResult | None
-) -> MarginsResult:
-    """Return the margins a correlation model works on: given, fitted now, or the identity."""
-    if fitted is not None:
-        if len(fitted.std_resid) != len(returns):
+Result = TypeVar("Result", bound=CorrelationResult)
+
+
+def check_distribution(dist: str) -> None:
+    """Raise `ModelError` unless the distribution is known."""
+    if dist not in get_args(Distribution):
+        raise ModelError(f"dist={dist!r} is unknown; use 'normal' or 't'.")
+
+
+def check_positive(name: str, values: Sequence[float]) -> None:
+    """Raise `ModelError` unless there are values and all are positive and finite."""
+    array = np.asarray(values, dtype=float)
+    if array.size == 0 or not np.all(np.isfinite(array) & (array > 0.0)):
+        raise ModelError(
+            f"{name}={tuple(values)} must be positive and finite: without spread or drift "
+            "the model could not change, which is ConstantCorrelation."
+        )
+
+
+class CorrelationModel(ABC, Generic[Result]):
+    """Specification of a correlation model: options, no data.
+
+    A model implements `_estimate` on standardized residuals and its own `filter` with given
+    parameters; fitting the margins, or taking fitted ones, is the same for all.
+    """
+
+    __slots__ = ()
+
+    dist: Distribution
+    margins: GARCH | None
+
+    @abstractmethod
+    def _estimate(self, margins: MarginsResult, z: Array) -> Result:
+        """Estimate on standardized residuals (n_obs, 2)."""
+
+    def fit(self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None) -> Result:
+        """Estimate the margins, then the correlation model on their standardized residuals.
+
+        Parameters
+        ----------
+        returns : DataFrame or ndarray of shape (n_obs, 2)
+            Returns of the pair, at least 200 rows, finite, in any units; standardized residuals
+            when the specification has ``margins=None``.
+        margins : MarginsResult, optional
+            Margins already fitted on these returns; then only the correlation is estimated.
+
+        Returns
+        -------
+        CorrelationResult
+
+        Raises
+        ------
+        ModelError
+            If the returns cannot be used.
+        """
+        fitted, z = self._residuals(returns, margins)
+        return self._estimate(fitted, z)
+
+    def _residuals(
+        self, returns: pd.DataFrame | Array, margins: MarginsResult | None
+    ) -> tuple[MarginsResult, Array]:
+        """Margins (given, fitted now, or the identity) and the (n_obs, 2) residuals, contiguous."""
+        if margins is None:
+            spec = self.margins
+            margins = identity_margins(returns) if spec is None else spec.fit(returns)
+        elif len(margins.std_resid) != len(returns):
             raise ModelError(
-                f"The fitted margins have {len(fitted.std_resid)} rows and the returns "
+                f"The fitted margins have {len(margins.std_resid)} rows and the returns "
                 f"{len(returns)}; fit the margins on the same returns."
             )
-        return fitted
-    if spec is None:
-        return identity_margins(returns)
-    return spec.fit(returns)
-
-
-def residual_pair(margins: MarginsResult) -> Array:
-    """Return the (n_obs, 2) standardized residuals, contiguous; two assets only."""
-    z = np.ascontiguousarray(margins.std_resid.to_numpy(dtype=float))
-    if z.shape[1] != 2:
-        raise ModelError(f"This model takes two return series; got {z.shape[1]}: {margins.names}.")
-    return z
+        z = np.ascontiguousarray(margins.std_resid.to_numpy(dtype=float))
+        if z.shape[1] != 2:
+            raise ModelError(
+                f"This model takes two return series; got {z.shape[1]}: {margins.names}."
+            )
+        return margins, z

@@ -12,11 +12,12 @@ from regimecorr.errors import ModelError
 from regimecorr.kernels.paths import break_paths
 from regimecorr.models.base import (
     Array,
+    CorrelationModel,
     Distribution,
     IntArray,
     Noise,
-    residual_pair,
-    resolve_margins,
+    check_distribution,
+    check_positive,
 )
 from regimecorr.models.grid import (
     Z_LIMIT,
@@ -31,6 +32,7 @@ from regimecorr.models.grid import (
 from regimecorr.models.margins import GARCH, MarginsResult
 
 _GRID = 133
+_MEANS = 7
 
 
 class BreakResult(GridResult):
@@ -49,7 +51,7 @@ class BreakResult(GridResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BreakCorrelation:
+class BreakCorrelation(CorrelationModel[BreakResult]):
     r"""A correlation that stays until it breaks, and then stays at a new level.
 
     Every day the level survives with probability :math:`1 - h` and is replaced with probability
@@ -92,47 +94,40 @@ class BreakCorrelation:
     mean_sd: float = 0.4
 
     def __post_init__(self) -> None:
-        if min(self.expected_durations) <= 1.0 or not np.all(np.isfinite(self.expected_durations)):
+        check_distribution(self.dist)
+        durations = np.asarray(self.expected_durations, dtype=float)
+        if durations.size == 0 or not np.all(np.isfinite(durations) & (durations > 1.0)):
             raise ModelError(
                 f"expected_durations={self.expected_durations} must be finite and above 1 row: a "
                 "model that cannot break within the horizon would call every change permanent."
             )
+        check_positive("level_sd", self.level_sd)
+        check_positive("mean_sd", (self.mean_sd,))
 
     @property
     def hazards(self) -> Array:
         """The declared grid of break hazards."""
         return 1.0 / np.asarray(self.expected_durations, dtype=float)
 
-    def fit(
-        self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None
-    ) -> BreakResult:
-        """Compute the posterior.
-
-        Parameters
-        ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair.
-        margins : MarginsResult, optional
-            Margins already fitted on these returns.
-
-        Returns
-        -------
-        BreakResult
-        """
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+    def _estimate(self, margins: MarginsResult, z: Array) -> BreakResult:
         centre = fit_constant(z, self.dist)
         nodes, node_prior = nu_nodes(centre, self.dist)
-        means = centre.fisher + 0.25 * np.arange(-2.0, 3.0)
+        # From the bulk of the prior to the sample's level and beyond: few levels say little
+        # about their mean.
+        means = np.linspace(
+            min(-2.0 * self.mean_sd, centre.fisher - 0.6),
+            max(2.0 * self.mean_sd, centre.fisher + 0.6),
+            _MEANS,
+        )
         mean_prior = -0.5 * (means / self.mean_sd) ** 2
-        mean_prior += np.log(0.25 / (self.mean_sd * np.sqrt(2.0 * np.pi)))
+        mean_prior += np.log((means[1] - means[0]) / (self.mean_sd * np.sqrt(2.0 * np.pi)))
         rows = list(product(self.hazards, range(means.size), self.level_sd))
         table = pd.DataFrame(
             [(h, means[i], s) for h, i, s in rows], columns=["hazard", "level_mean", "level_sd"]
         )
         log_prior = np.array([mean_prior[i] for _, i, _ in rows])
         log_prior -= np.log(len(self.expected_durations) * len(self.level_sd))
-        return self._result(fitted, z, table, log_prior, nodes, node_prior)
+        return self._result(margins, z, table, log_prior, nodes, node_prior)
 
     def filter(
         self,
@@ -143,10 +138,10 @@ class BreakCorrelation:
     ) -> BreakResult:
         """Run with given ``hazard``, ``level_mean``, ``level_sd`` and ``nu``."""
         given = require_params(params, ("hazard", "level_mean", "level_sd", "nu"))
-        fitted = resolve_margins(self.margins, returns, margins)
+        fitted, z = self._residuals(returns, margins)
         nodes = np.array([given.pop("nu")])
         table = pd.DataFrame([given])
-        return self._result(fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1))
+        return self._result(fitted, z, table, np.zeros(1), nodes, np.zeros(1))
 
     @staticmethod
     def _result(
@@ -172,4 +167,4 @@ class BreakCorrelation:
             start=levels,
             log_prior=log_prior,
         )
-        return BreakResult("break", fitted, z, grid, settings, nodes, node_prior)
+        return BreakResult("break", fitted, z, grid, settings, nodes, node_prior, stationary=True)

@@ -9,11 +9,12 @@ import pandas as pd
 
 from regimecorr.models.base import (
     Array,
+    CorrelationModel,
     Distribution,
     IntArray,
     Noise,
-    residual_pair,
-    resolve_margins,
+    check_distribution,
+    check_positive,
 )
 from regimecorr.models.grid import (
     Z_LIMIT,
@@ -26,7 +27,8 @@ from regimecorr.models.grid import (
 )
 from regimecorr.models.margins import GARCH, MarginsResult
 
-_GRID = 121
+_COARSE = 81
+_LOCAL = 101
 
 
 class ConstantResult(GridResult):
@@ -37,7 +39,7 @@ class ConstantResult(GridResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConstantCorrelation:
+class ConstantCorrelation(CorrelationModel[ConstantResult]):
     r"""One correlation for all time: nothing ever changes.
 
     Standardized residuals are bivariate normal or Student t (unit variances) with correlation
@@ -72,32 +74,21 @@ class ConstantCorrelation:
     margins: GARCH | None = field(default_factory=GARCH)
     level_sd: float = 0.5
 
-    def fit(
-        self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None
-    ) -> ConstantResult:
-        """Compute the posterior.
+    def __post_init__(self) -> None:
+        check_distribution(self.dist)
+        check_positive("level_sd", (self.level_sd,))
 
-        Parameters
-        ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair.
-        margins : MarginsResult, optional
-            Margins already fitted on these returns.
-
-        Returns
-        -------
-        ConstantResult
-        """
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+    def _estimate(self, margins: MarginsResult, z: Array) -> ConstantResult:
         centre = fit_constant(z, self.dist)
         nodes, node_prior = nu_nodes(centre, self.dist)
-        reach = 7.0 * centre.fisher_se
-        grid = fisher_grid(_GRID, max(centre.fisher - reach, -3.0), min(centre.fisher + reach, 3.0))
+        # Coarse over all correlations, so that the filtered path knows nothing of later rows, and
+        # fine where the full sample's posterior lies.
+        local = centre.fisher + centre.fisher_se * np.linspace(-7.0, 7.0, _LOCAL)
+        grid = np.union1d(fisher_grid(_COARSE), local[np.abs(local) < Z_LIMIT])
         density = np.exp(-0.5 * (grid / self.level_sd) ** 2) / (
             self.level_sd * np.sqrt(2.0 * np.pi)
         )
-        result = self._result(fitted, z, grid, density * (grid[1] - grid[0]), nodes, node_prior)
+        result = self._result(margins, z, grid, density * np.gradient(grid), nodes, node_prior)
         last = result._filter(nodes.size // 2, 0, 1)[2][0]
         result.params["rho"] = float(last @ np.tanh(grid))
         return result
@@ -114,10 +105,10 @@ class ConstantCorrelation:
         The correlation stage is then without parameter uncertainty.
         """
         given = require_params(params, ("rho", "nu"))
-        fitted = resolve_margins(self.margins, returns, margins)
+        fitted, z = self._residuals(returns, margins)
         grid = np.array([np.clip(np.arctanh(given["rho"]), -Z_LIMIT - 1, Z_LIMIT + 1)])
         nodes, zero = np.array([given["nu"]]), np.zeros(1)
-        result = self._result(fitted, residual_pair(fitted), grid, np.ones(1), nodes, zero)
+        result = self._result(fitted, z, grid, np.ones(1), nodes, zero)
         result.params["rho"] = given["rho"]
         return result
 
@@ -136,4 +127,6 @@ class ConstantCorrelation:
             start=start[None, :],
             log_prior=np.zeros(1),
         )
-        return ConstantResult("constant", fitted, z, grid, settings, nodes, node_prior)
+        return ConstantResult(
+            "constant", fitted, z, grid, settings, nodes, node_prior, stationary=False
+        )

@@ -16,11 +16,11 @@ from regimecorr.errors import ConvergenceWarning, ModelError
 from regimecorr.kernels.dcc import dcc_correlation, dcc_loglikelihood, dcc_paths, dcc_scores
 from regimecorr.models.base import (
     Array,
+    CorrelationModel,
     CorrelationResult,
     Distribution,
     Noise,
-    residual_pair,
-    resolve_margins,
+    check_distribution,
 )
 from regimecorr.models.grid import require_params
 from regimecorr.models.margins import GARCH, MarginsResult
@@ -172,7 +172,7 @@ class DCCResult(CorrelationResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DCC:
+class DCC(CorrelationModel[DCCResult]):
     r"""DCC(1,1) of Engle (2002) for two assets, estimated in two steps with correlation targeting.
 
     .. math::
@@ -211,27 +211,11 @@ class DCC:
     margins: GARCH | None = field(default_factory=GARCH)
 
     def __post_init__(self) -> None:
+        check_distribution(self.dist)
         if self.order != (1, 1):
             raise ModelError(f"order={self.order}: this version estimates DCC(1, 1) only.")
 
-    def fit(
-        self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None
-    ) -> DCCResult:
-        """Estimate ``a``, ``b`` and ``nu`` from several starts with analytic gradients.
-
-        Parameters
-        ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair.
-        margins : MarginsResult, optional
-            Margins already fitted on these returns.
-
-        Returns
-        -------
-        DCCResult
-        """
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+    def _estimate(self, margins: MarginsResult, z: Array) -> DCCResult:
         target = correlation_target(z)
         heavy = self.dist == "t"
 
@@ -264,8 +248,8 @@ class DCC:
         message = ""
         if not converged:
             message = f"DCC did not converge: {best.message}; gradient {gradient:.1e} a row."
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        return DCCResult(fitted, z, theta, estimated=True, converged=converged, message=message)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        return DCCResult(margins, z, theta, estimated=True, converged=converged, message=message)
 
     def filter(
         self,
@@ -285,8 +269,7 @@ class DCC:
             raise ModelError(
                 f"a={given['a']}, b={given['b']}: both must be at least 0 and sum to below 1."
             )
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+        fitted, z = self._residuals(returns, margins)
         level = correlation_target(z) if target is None else target
         theta = np.array([level, *(given[n] for n in names)])
         return DCCResult(fitted, z, theta, estimated=False)

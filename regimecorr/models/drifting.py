@@ -13,11 +13,12 @@ from regimecorr.errors import ModelError
 from regimecorr.kernels.paths import autoregressive_paths
 from regimecorr.models.base import (
     Array,
+    CorrelationModel,
     Distribution,
     IntArray,
     Noise,
-    residual_pair,
-    resolve_margins,
+    check_distribution,
+    check_positive,
 )
 from regimecorr.models.grid import (
     Z_LIMIT,
@@ -47,7 +48,7 @@ class DriftingResult(GridResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DriftingCorrelation:
+class DriftingCorrelation(CorrelationModel[DriftingResult]):
     r"""Fisher z of the correlation follows a random walk or a mean-reverting AR(1).
 
     .. math:: f_{t+1} = m + \phi (f_t - m) + \sigma e_t, \qquad \rho_t = \tanh f_t
@@ -92,35 +93,17 @@ class DriftingCorrelation:
     level_sd: float = 0.5
 
     def __post_init__(self) -> None:
+        check_distribution(self.dist)
         if self.kind not in ("random_walk", "mean_reverting"):
             raise ModelError(
                 f"kind={self.kind!r} is unknown; use 'random_walk' or 'mean_reverting'."
             )
-        for name in ("annual_sd", "half_lives", "spreads"):
-            if not getattr(self, name) or min(getattr(self, name)) <= 0.0:
-                raise ModelError(
-                    f"{name}={getattr(self, name)} must be positive: a drift of zero is "
-                    "ConstantCorrelation."
-                )
+        check_positive("annual_sd", self.annual_sd)
+        check_positive("half_lives", self.half_lives)
+        check_positive("spreads", self.spreads)
+        check_positive("level_sd", (self.level_sd,))
 
-    def fit(
-        self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None
-    ) -> DriftingResult:
-        """Compute the posterior.
-
-        Parameters
-        ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair.
-        margins : MarginsResult, optional
-            Margins already fitted on these returns.
-
-        Returns
-        -------
-        DriftingResult
-        """
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+    def _estimate(self, margins: MarginsResult, z: Array) -> DriftingResult:
         centre = fit_constant(z, self.dist)
         nodes, node_prior = nu_nodes(centre, self.dist)
         if self.kind == "random_walk":
@@ -128,23 +111,23 @@ class DriftingCorrelation:
             table = pd.DataFrame({"mean": 0.0, "phi": 1.0, "sigma": sigma, "spread": self.level_sd})
             log_prior = np.full(len(table), -np.log(len(table)))
         else:
-            means = centre.fisher + 0.12 * np.arange(-2.0, 3.0)
-            mean_prior = -0.5 * (means / self.level_sd) ** 2
-            mean_prior += np.log(0.12 / (self.level_sd * np.sqrt(2.0 * np.pi)))
-            rows = list(product(self.half_lives, self.spreads, range(means.size)))
-            phi = np.array([0.5 ** (1.0 / h) for h, _, _ in rows])
-            spread = np.array([s for _, s, _ in rows])
-            table = pd.DataFrame(
-                {
-                    "mean": [means[i] for _, _, i in rows],
-                    "phi": phi,
-                    "sigma": spread * np.sqrt(1.0 - phi**2),
-                    "spread": spread,
-                }
-            )
-            log_prior = np.array([mean_prior[i] for _, _, i in rows])
+            rows = []
+            for half_life, spread in product(self.half_lives, self.spreads):
+                phi = 0.5 ** (1.0 / half_life)
+                # The mean is known to about this much under the setting; nodes this close
+                # integrate over it whatever the sample's length.
+                known = (1.3 + spread**2 * (1.0 + phi) / (1.0 - phi)) / len(z)
+                step = 1.2 * np.sqrt(min(known, self.level_sd**2))
+                # A mean level m shows as a correlation of about tanh(m) (1 - ...): undo it.
+                middle = centre.fisher + spread**2 * np.tanh(centre.fisher)
+                sigma = spread * np.sqrt(1.0 - phi**2)
+                rows += [(middle + k * step, phi, sigma, spread, step) for k in range(-2, 3)]
+            table = pd.DataFrame(rows, columns=["mean", "phi", "sigma", "spread", "step"])
+            step = table.pop("step").to_numpy()
+            mass = step / (self.level_sd * np.sqrt(2.0 * np.pi))
+            log_prior = np.log(mass) - 0.5 * (table["mean"].to_numpy() / self.level_sd) ** 2
             log_prior -= np.log(len(self.half_lives) * len(self.spreads))
-        return self._result(fitted, z, table, log_prior, nodes, node_prior)
+        return self._result(margins, z, table, log_prior, nodes, node_prior)
 
     def filter(
         self,
@@ -158,10 +141,10 @@ class DriftingCorrelation:
         ``spread`` is that of the first state.
         """
         given = require_params(params, ("mean", "phi", "sigma", "spread", "nu"))
-        fitted = resolve_margins(self.margins, returns, margins)
+        fitted, z = self._residuals(returns, margins)
         nodes = np.array([given.pop("nu")])
         table = pd.DataFrame([given])
-        return self._result(fitted, residual_pair(fitted), table, np.zeros(1), nodes, np.zeros(1))
+        return self._result(fitted, z, table, np.zeros(1), nodes, np.zeros(1))
 
     def _result(
         self,
@@ -189,4 +172,13 @@ class DriftingCorrelation:
             log_prior=log_prior,
         )
         name = "drift" if self.kind == "random_walk" else "reverting"
-        return DriftingResult(name, fitted, z, grid, settings, nodes, node_prior)
+        return DriftingResult(
+            name,
+            fitted,
+            z,
+            grid,
+            settings,
+            nodes,
+            node_prior,
+            stationary=self.kind == "mean_reverting",
+        )

@@ -28,6 +28,19 @@ from regimecorr.models.margins import MarginsResult
 Z_LIMIT = 2.65  # |rho| < 0.990
 NU_RANGE = (2.2, 100.0)
 _SMOOTHED_SETTINGS = 12
+# Open intervals in which given parameters must lie; some include a border.
+_ONE = float(np.nextafter(1.0, 2.0))
+_RANGES = {
+    "rho": (-1.0, 1.0),
+    "nu": (2.0, np.inf),
+    "hazard": (0.0, 1.0),
+    "level_sd": (0.0, np.inf),
+    "phi": (0.0, _ONE),
+    "sigma": (0.0, np.inf),
+    "spread": (0.0, np.inf),
+    "p_low": (-_ONE + 1.0, _ONE),
+    "p_high": (-_ONE + 1.0, _ONE),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,14 +177,18 @@ class GridResult(CorrelationResult):
         settings: Settings,
         nodes: Array,
         node_log_prior: Array,
+        *,
+        stationary: bool,
     ) -> None:
         self.name = name
         self.margins = margins
         self._z = z
         self._grid = grid
         self._rho = np.tanh(grid)
+        self._width = np.gradient(grid) if grid.size > 1 else np.zeros(1)
         self._settings = settings
         self._nodes = nodes
+        self._stationary = stationary
         self._tables: dict[int, tuple[Array, Array]] = {}
         self.converged = margins.converged
         self.message = margins.message
@@ -234,7 +251,8 @@ class GridResult(CorrelationResult):
             s, node = divmod(int(flat), self._nodes.size)
             weight = self._posterior[s, node]
             _, _, filtered = self._filter(node, s, len(self._z))
-            out += weight * grid_smoother(filtered, self._rho, *p.moves(s), p.reach[s])
+            mean, _ = grid_smoother(filtered, self._rho, *p.moves(s), p.reach[s])
+            out += weight * mean
             total += weight
         return pd.Series(out / total, index=self.filtered.index, name="smoothed")
 
@@ -258,7 +276,6 @@ class GridResult(CorrelationResult):
         jitter = noise.uniform() - 0.5
         start = np.empty(noise.draw.size)
         recent_mean = np.empty(noise.draw.size)
-        cell = self._grid[1] - self._grid[0] if self._grid.size > 1 else 0.0
         pairs = draws.setting * self._nodes.size + draws.node
         p = self._settings
         for pair in np.unique(pairs):
@@ -266,7 +283,7 @@ class GridResult(CorrelationResult):
             paths = np.flatnonzero(pairs[noise.draw] == pair)
             _, _, last = self._filter(node, s, recent)
             cells = sample_backward(last, *p.moves(s), uniforms[paths], p.reach[s])
-            level = self._grid[cells] + (cell * jitter[paths])[:, None]
+            level = self._grid[cells] + self._width[cells] * jitter[paths, None]
             start[paths] = level[:, -1]
             recent_mean[paths] = np.tanh(level).mean(axis=1)
         rho = self._future(draws.setting, start, noise, horizon)
@@ -275,11 +292,29 @@ class GridResult(CorrelationResult):
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
         draws = self._draw_parameters(noise.n_draws, rng, None)
         uniforms = noise.uniform()
-        cumulative = np.cumsum(self._settings.start, axis=1)[draws.setting]
-        cumulative /= cumulative[:, -1:]
-        cells = (cumulative < uniforms[:, None]).sum(axis=1)
-        rho = self._future(draws.setting, self._grid[cells], noise, n_rows)
+        start = np.empty(noise.draw.size)
+        pairs = draws.setting * self._nodes.size + draws.node
+        for pair in np.unique(pairs):
+            s, node = divmod(int(pair), self._nodes.size)
+            cumulative = np.cumsum(self._first_state(node, s))
+            mine = np.flatnonzero(pairs[noise.draw] == pair)
+            cells = np.searchsorted(cumulative, uniforms[mine] * cumulative[-1], side="right")
+            start[mine] = self._grid[np.minimum(cells, self._grid.size - 1)]
+        rho = self._future(draws.setting, start, noise, n_rows)
         return rho, correlate(noise.shocks(draws.nu, n_rows), rho)
+
+    def _first_state(self, node: int, s: int) -> Array:
+        """Probabilities of the first state of a new history.
+
+        The start of the model where it has a stationary law; otherwise (constant, random walk)
+        the smoothed first row of the sample, or a history could begin anywhere.
+        """
+        if self._stationary:
+            return np.asarray(self._settings.start[s], dtype=float)
+        _, _, filtered = self._filter(node, s, len(self._z))
+        p = self._settings
+        _, first = grid_smoother(filtered, self._rho, *p.moves(s), p.reach[s])
+        return np.asarray(first, dtype=float)
 
     @abstractmethod
     def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
@@ -297,6 +332,10 @@ def require_params(
             f"params must be exactly {list(names)}; missing {sorted(missing)}, "
             f"unknown {sorted(unknown)}."
         )
+    for name, value in given.items():
+        low, high = _RANGES.get(name, (-np.inf, np.inf))
+        if not low < value < high and not (name == "nu" and value == np.inf):
+            raise ModelError(f"{name}={value} must lie between {low:g} and {high:g}.")
     return given
 
 

@@ -209,8 +209,11 @@ class GARCH:
 
         values = series.to_numpy(dtype=float)
         scale = float(values.std())
+        # Rounded far below any price's accuracy: other units must not even change the
+        # optimiser's last digits.
+        unit = np.round(values / scale, 10)
         asymmetric = int(self.vol == "GJR")
-        model = ConstantMean(values / scale)
+        model = ConstantMean(unit)
         model.volatility = ArchGARCH(1, asymmetric, 1)
         model.distribution = StudentsT() if self.dist == "t" else Normal()
         fit = model.fit(disp="off", show_warning=False, options={"ftol": 1e-10, "maxiter": 500})
@@ -243,7 +246,7 @@ class GARCH:
         else:
             message += f" The covariance of the GARCH estimates of {name!r} is not finite."
         # arch takes its backcast at the starting value of the mean, which is the sample mean.
-        resid = (values - values.mean()) / scale
+        resid = unit - unit.mean()
         return _OneFit(
             params=params,
             covariance=covariance * np.outer(units, units),

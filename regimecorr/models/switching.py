@@ -29,12 +29,12 @@ from regimecorr.models._switching_em import (
 )
 from regimecorr.models.base import (
     Array,
+    CorrelationModel,
     CorrelationResult,
     Distribution,
     IntArray,
     Noise,
-    residual_pair,
-    resolve_margins,
+    check_distribution,
 )
 from regimecorr.models.grid import require_params
 from regimecorr.models.margins import GARCH, MarginsResult
@@ -202,7 +202,7 @@ class SwitchingResult(CorrelationResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchingCorrelation:
+class SwitchingCorrelation(CorrelationModel[SwitchingResult]):
     r"""Correlation that switches between recurrent regimes (Pelletier 2006).
 
     Standardized residuals in regime :math:`k` are bivariate normal or t with correlation
@@ -243,6 +243,7 @@ class SwitchingCorrelation:
     n_starts: int = 6
 
     def __post_init__(self) -> None:
+        check_distribution(self.dist)
         if self.n_regimes < 2:
             raise ModelError(
                 f"n_regimes={self.n_regimes} must be at least 2; one regime is ConstantCorrelation."
@@ -250,30 +251,13 @@ class SwitchingCorrelation:
         if self.n_starts < 1:
             raise ModelError(f"n_starts={self.n_starts} must be at least 1.")
 
-    def fit(
-        self, returns: pd.DataFrame | Array, *, margins: MarginsResult | None = None
-    ) -> SwitchingResult:
-        """Estimate regimes and transitions.
-
-        Parameters
-        ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair.
-        margins : MarginsResult, optional
-            Margins already fitted on these returns.
-
-        Returns
-        -------
-        SwitchingResult
-        """
-        fitted = resolve_margins(self.margins, returns, margins)
-        z = residual_pair(fitted)
+    def _estimate(self, margins: MarginsResult, z: Array) -> SwitchingResult:
         found, values, converged = fit_regimes(
             z, self.n_regimes, heavy=self.dist == "t", n_starts=self.n_starts
         )
         message = "" if converged else "The regime model's polish left a gradient above 1e-3."
         result = SwitchingResult(
-            fitted,
+            margins,
             z,
             found,
             estimated=True,
@@ -288,7 +272,7 @@ class SwitchingCorrelation:
                 f"fewer than {_MIN_OCCUPANCY:.0f}: the data may not have {self.n_regimes} "
                 "correlation regimes.",
                 DegenerateRegimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return result
 
@@ -331,8 +315,6 @@ class SwitchingCorrelation:
         rho = np.array([given[f"rho_{n}"] for n in names])
         if np.any(np.diff(rho) < 0) or np.any(np.abs(rho) >= 1):
             raise ModelError(f"Regime correlations must ascend within (-1, 1); got {rho.tolist()}.")
-        fitted = resolve_margins(self.margins, returns, margins)
+        fitted, z = self._residuals(returns, margins)
         found = RegimeParams(rho, matrix, given.get("nu", np.inf))
-        return SwitchingResult(
-            fitted, residual_pair(fitted), found, estimated=False, loglikelihoods=np.empty(0)
-        )
+        return SwitchingResult(fitted, z, found, estimated=False, loglikelihoods=np.empty(0))

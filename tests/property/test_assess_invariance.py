@@ -59,7 +59,9 @@ def test_negating_the_asset_changes_no_probability(prices, base):
     assert other.regimes.loc["low", "correlation"] == pytest.approx(
         -base.regimes.loc["high", "correlation"], abs=2e-3
     )
-    assert other.regimes.loc["low", "p_today"] == pytest.approx(base.regimes.loc["high", "p_today"], abs=2e-3)
+    assert other.regimes.loc["low", "p_today"] == pytest.approx(
+        base.regimes.loc["high", "p_today"], abs=2e-3
+    )
     np.testing.assert_allclose(other.correlation["dcc"], -base.correlation["dcc"], atol=1e-3)
     np.testing.assert_allclose(
         other.sensitivity["p_raw"], base.sensitivity["p_raw"], atol=2 / PATHS, equal_nan=True
@@ -96,7 +98,8 @@ def test_later_rows_change_nothing(prices, base):
     last = prices.index[-1]
     index = pd.bdate_range(last, periods=200, name="date")[1:]
     later = pd.DataFrame(
-        prices.iloc[-1].to_numpy() * np.exp(np.cumsum(0.05 * rng.standard_normal((199, 2)), axis=0)),
+        prices.iloc[-1].to_numpy()
+        * np.exp(np.cumsum(0.05 * rng.standard_normal((199, 2)), axis=0)),
         index=index,
         columns=prices.columns,
     )
@@ -123,10 +126,12 @@ def test_seeds(prices, base):
 
 
 def test_the_interval_hardly_depends_on_the_seed(prices):
-    """Two hundred outer draws estimate a spread to about 5 %; the interval must not double between seeds."""
+    """Two hundred outer draws estimate a spread to about 5 %; the interval must not double between
+    seeds.
+    """
     widths = []
     for seed in range(6):
-        low, high = verdict(prices, rng=seed, n_paths=200).interval
+        low, high = verdict(prices, rng=seed, n_paths=4000).interval
         widths.append(high - low)
     assert max(widths) < 1.5 * min(widths)
 
@@ -136,14 +141,18 @@ def test_weak_pairs_get_no_probability():
         world = rc.simulate("one_break", n_obs=1000, nu=8.0, rng=seed)
         if situation(world.returns.to_numpy(), 90, 252).state == "weak":
             break
-    found = verdict(world.prices, n_paths=200)
+    found = verdict(world.prices, n_paths=400)
     assert found.state == found.label == "weak"
-    assert np.isnan([found.p_structural, found.p_transient, found.p_unchanged, *found.interval]).all()
+    assert np.isnan(
+        [found.p_structural, found.p_transient, found.p_unchanged, *found.interval]
+    ).all()
     assert "0.25" in found.reason
 
 
 def test_the_verdict_equals_its_parts(prices, base):
-    """Recount p from the definitions: weights times shares of structural paths, read off prices to t only."""
+    """Recount p from the definitions: weights times shares of structural paths, read off prices to
+    t only.
+    """
     members = base.models.loc[["constant", "dcc", "reverting", "switching", "break", "drift"]]
     assert base.p_structural == pytest.approx((members["weight"] * members["p_structural"]).sum())
     returns = np.log(prices).diff().dropna().to_numpy()
@@ -156,7 +165,7 @@ def test_the_verdict_equals_its_parts(prices, base):
 @pytest.mark.parametrize("basis", ["levels", "log_levels"])
 @pytest.mark.filterwarnings("ignore::regimecorr.errors.LevelBasisWarning")
 def test_level_bases_read_prices(prices, basis):
-    found = verdict(prices, basis=basis, n_paths=200)
+    found = verdict(prices, basis=basis, n_paths=400)
     values = prices.to_numpy() if basis == "levels" else np.log(prices.to_numpy())
     assert found.r_short == pytest.approx(np.corrcoef(values[-90:].T)[0, 1], abs=1e-8)
     assert found.reference == pytest.approx(np.corrcoef(values[-342:-90].T)[0, 1], abs=1e-8)

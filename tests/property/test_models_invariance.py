@@ -34,7 +34,9 @@ def world():
 
 class TestUnits:
     @pytest.mark.parametrize("scale", [100.0, 1e4, 1e-2])
-    @pytest.mark.parametrize("spec", [GARCH(), GARCH(vol="GJR"), GARCH(dist="t")], ids=["normal", "gjr", "t"])
+    @pytest.mark.parametrize(
+        "spec", [GARCH(), GARCH(vol="GJR"), GARCH(dist="t")], ids=["normal", "gjr", "t"]
+    )
     def test_margins(self, world, spec, scale):
         base, other = spec.fit(world.returns), spec.fit(world.returns * scale)
         units = np.array([scale, scale**2, 1, 1, 1])
@@ -44,7 +46,10 @@ class TestUnits:
         np.testing.assert_allclose(other.volatility, base.volatility * scale, rtol=1e-6)
         for name in base.names:
             np.testing.assert_allclose(
-                other.covariance[name], base.covariance[name] * np.outer(units, units), rtol=2e-2, atol=1e-30
+                other.covariance[name],
+                base.covariance[name] * np.outer(units, units),
+                rtol=2e-2,
+                atol=1e-30,
             )
         shift = len(world.returns) * np.log(scale)
         np.testing.assert_allclose(other.loglikelihood + shift, base.loglikelihood, rtol=1e-9)
@@ -98,29 +103,25 @@ class TestEveryModel:
         first = SPECS[name].filter(z, params, **options)
         second = SPECS[name].filter(other, params, **options)
         np.testing.assert_array_equal(first.filtered.iloc[:600], second.filtered.iloc[:600])
-        assert not np.array_equal(first.smoothed.iloc[:600], second.smoothed.iloc[:600]) or name in ("constant", "dcc")
+        assert not np.array_equal(
+            first.smoothed.iloc[:600], second.smoothed.iloc[:600]
+        ) or name in ("constant", "dcc")
 
     def test_same_seed_same_paths(self, world, name):
         result = SPECS[name].fit(world.std_resid)
-        for common in (False, True):
-            one, two = (result.simulate(400, 30, 5, common_shocks=common) for _ in range(2))
-            for field in ("returns", "correlation", "recent", "draw"):
-                np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
+        one, two = (result.simulate(400, 30, 5) for _ in range(2))
+        for field in ("returns", "correlation", "recent", "draw"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
         three = result.simulate(400, 30, 6)
         assert not np.array_equal(three.returns, result.simulate(400, 30, 5).returns)
 
-    def test_common_shocks_are_common(self, world, name):
-        """With known parameters every draw's k-th path is the same path."""
+    def test_every_path_has_its_own_shocks(self, world, name):
+        """The interval's halves are independent only if no two paths share a shock."""
         options, params = KNOWN[name]
-        futures = SPECS[name].filter(world.std_resid, params, **options).simulate(
-            60, 20, 3, n_draws=6, common_shocks=True
-        )
-        blocks = futures.returns.reshape(6, 10, 20, 2)
-        for d in range(1, 6):
-            np.testing.assert_array_equal(blocks[d], blocks[0])
-        assert np.unique(blocks[0][:, 0, 0]).size == 10
-        free = SPECS[name].filter(world.std_resid, params, **options).simulate(60, 20, 3, n_draws=6)
-        assert np.unique(free.returns[:, 0, 0]).size == 60
+        result = SPECS[name].filter(world.std_resid, params, **options)
+        futures = result.simulate(60, 20, 3, n_draws=6)
+        assert np.unique(futures.returns[:, 0, 0]).size == 60
+        np.testing.assert_array_equal(futures.draw, np.repeat(np.arange(6), 10))
 
 
 KNOWN = {
@@ -159,7 +160,9 @@ def test_probabilities_are_probabilities(rho, nu, seed, outlier):
     assert np.isfinite(grid.loglikelihood)
 
 
-@pytest.mark.parametrize("spec", [ConstantCorrelation, DCC, SwitchingCorrelation, BreakCorrelation, DriftingCorrelation])
+@pytest.mark.parametrize(
+    "spec", [ConstantCorrelation, DCC, SwitchingCorrelation, BreakCorrelation, DriftingCorrelation]
+)
 def test_unknown_distribution_is_refused(spec):
     """A misspelt distribution must not silently become another one."""
     from regimecorr.errors import ModelError

@@ -1,4 +1,6 @@
-"""Parameters recovered from simulated data, log-likelihoods and marginal likelihoods against second implementations."""
+"""Parameters recovered from simulated data, log-likelihoods and marginal likelihoods against
+second implementations.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +131,7 @@ class TestConstant:
         assert result.score == pytest.approx(top + np.log(value), abs=0.1)
 
     def test_filtered_path_knows_nothing_of_later_rows(self):
-        """At t the posterior mean given returns to t; a full-sample grid must not leak the answer."""
+        """At t the posterior mean given returns to t; the grid must not leak the answer."""
         z = residuals(np.full(2000, 0.6), np.inf, 3)
         result = ConstantCorrelation(dist="normal", margins=None).fit(z)
         grid = np.linspace(-3, 3, 2401)
@@ -162,7 +164,9 @@ class TestDcc:
         assert abs(result.params["b"] - b) < 4.5 * error["b"] < 0.12
         assert result.params["nu"] == pytest.approx(8.0, abs=1.5)
         assert result.target == pytest.approx(target, abs=0.08)
-        rows = [log_law(row, r, result.params["nu"]) for row, r in zip(z, result.filtered, strict=True)]
+        rows = [
+            log_law(row, r, result.params["nu"]) for row, r in zip(z, result.filtered, strict=True)
+        ]
         assert result.correlation_loglikelihood == pytest.approx(np.sum(rows), rel=1e-10)
         assert result.score == pytest.approx(np.sum(rows) - 2.0 * np.log(6000), rel=1e-10)
 
@@ -252,7 +256,9 @@ class TestBreak:
 
     @pytest.mark.parametrize("rho", [0.3, 0.93])
     def test_marginal_likelihood_by_a_fine_grid_of_means(self, rho):
-        """The prior N(0, .4^2) of the mean level, integrated over all of it and not near the estimate only."""
+        """The prior N(0, .4^2) of the mean level, integrated over all of it and not near the
+        estimate only.
+        """
         z = residuals(np.full(750, rho), 6.0, 5)
         spec = BreakCorrelation(margins=None)
         result = spec.fit(z)
@@ -262,7 +268,9 @@ class TestBreak:
         logs = []
         for d, s, m in product(durations, sds, means):
             known = [
-                spec.filter(z, {"hazard": 1 / d, "level_mean": m, "level_sd": s, "nu": nu}).loglikelihood
+                spec.filter(
+                    z, {"hazard": 1 / d, "level_mean": m, "level_sd": s, "nu": nu}
+                ).loglikelihood
                 for nu in result._nodes
             ]
             # The same nodes of nu: only the integral over the mean is in question.
@@ -280,7 +288,9 @@ class TestDrifting:
         posterior = result.settings.set_index("sigma")["posterior"]
         assert posterior[posterior.index > 0.2 / np.sqrt(252)].sum() > 0.9
         assert np.corrcoef(result.smoothed, np.tanh(f))[0, 1] > 0.85
-        assert ((result.smoothed - np.tanh(f)) ** 2).mean() < ((result.filtered - np.tanh(f)) ** 2).mean()
+        assert ((result.smoothed - np.tanh(f)) ** 2).mean() < (
+            (result.filtered - np.tanh(f)) ** 2
+        ).mean()
 
     def test_mean_reverting(self):
         rng = np.random.default_rng(5)
@@ -323,7 +333,7 @@ class TestDrifting:
 
     @pytest.mark.slow
     def test_marginal_likelihood_by_a_fine_grid_of_means(self):
-        """Five nodes of the mean, .12 apart with one on the estimate, overstate a sharp posterior."""
+        """Five nodes of the mean, .12 apart with one on the estimate, overstate it."""
         z = residuals(np.full(4000, 0.5), 6.0, 5)
         spec = DriftingCorrelation(kind="mean_reverting", margins=None)
         result = spec.fit(z)
@@ -334,10 +344,13 @@ class TestDrifting:
             phi = 0.5 ** (1 / h)
             known = [
                 spec.filter(
-                    z, {"mean": m, "phi": phi, "sigma": s * np.sqrt(1 - phi**2), "spread": s, "nu": v}
+                    z,
+                    {"mean": m, "phi": phi, "sigma": s * np.sqrt(1 - phi**2), "spread": s, "nu": v},
                 ).loglikelihood
                 for v in nu
             ]
             prior = np.log(0.015 / (0.5 * np.sqrt(2 * np.pi))) - 0.5 * (m / 0.5) ** 2 - np.log(12)
-            logs.append(logsumexp(known) + np.log(np.diff(np.log(nu)).mean() / np.log(100 / 2.2)) + prior)
+            logs.append(
+                logsumexp(known) + np.log(np.diff(np.log(nu)).mean() / np.log(100 / 2.2)) + prior
+            )
         assert result.score == pytest.approx(logsumexp(logs), abs=0.3)

@@ -1,6 +1,7 @@
 """Simulated futures at known parameters against simulators written a second time in plain numpy.
 
-Distributions are compared through the share of paths below the other simulator's quantiles, whose Monte-Carlo error
+Distributions are compared through the share of paths below the other simulator's quantiles, whose
+Monte-Carlo error
 is known exactly.
 """
 
@@ -42,7 +43,9 @@ def fresh(paths, horizon=HORIZON):
 
 
 def same_law(ours, theirs, slack=0.0):
-    """Share of ours below each quantile of theirs; 4.5 standard errors of both samples, plus discretisation."""
+    """Share of ours below each quantile of theirs; 4.5 standard errors of both samples, plus
+    discretisation.
+    """
     at = np.quantile(theirs, LEVELS)
     share = (ours[:, None] <= at).mean(axis=0)
     error = np.sqrt(LEVELS * (1 - LEVELS) * (1 / len(ours) + 1 / len(theirs)))
@@ -151,7 +154,8 @@ class TestFutures:
             s = (rng.random(N) < P[s, 1]).astype(int)
             path[:, h] = rho[s]
         same_law(fresh(futures.returns), fresh(correlated(t_shocks(rng, nu, N, HORIZON), path)))
-        # State and future belong to one path: without that, recent and next-day correlation were independent.
+        # State and future belong to one path: without that, recent and next-day correlation were
+        # independent.
         ours = np.corrcoef(futures.recent, futures.correlation[:, 0])[0, 1]
         theirs = np.corrcoef(rho[cells].mean(axis=1), path[:, 0])[0, 1]
         assert ours == pytest.approx(theirs, abs=0.04)
@@ -159,7 +163,9 @@ class TestFutures:
     def test_break(self, z, rng):
         nu, hazard, mean, sd = 6.0, 1 / 80, 0.2, 0.5
         params = {"hazard": hazard, "level_mean": mean, "level_sd": sd, "nu": nu}
-        futures = BreakCorrelation(margins=None).filter(z, params).simulate(N, HORIZON, 1, recent=RECENT)
+        futures = (
+            BreakCorrelation(margins=None).filter(z, params).simulate(N, HORIZON, 1, recent=RECENT)
+        )
         grid = np.linspace(-2.6, 2.6, 401)
         prior = np.exp(-0.5 * ((grid - mean) / sd) ** 2)
         prior /= prior.sum()
@@ -201,13 +207,23 @@ class TestFutures:
         for h in range(HORIZON):
             level = mean + phi * (level - mean) + sigma * rng.standard_normal(N)
             path[:, h] = np.tanh(level)
+        f = np.arctanh(futures.correlation)
+        inside = np.abs(f).max(axis=1) < 2.6  # not held at the limit
+        step = (f[:, 1:] - mean - phi * (f[:, :-1] - mean))[inside]
+        assert step.std() == pytest.approx(sigma, rel=0.01)
         same_law(futures.correlation[:, 0], path[:, 0], slack=0.02)
-        same_law(fresh(futures.returns), fresh(correlated(t_shocks(rng, nu, N, HORIZON), path)), slack=0.01)
+        same_law(
+            fresh(futures.returns),
+            fresh(correlated(t_shocks(rng, nu, N, HORIZON), path)),
+            slack=0.01,
+        )
 
 
 class TestThroughMargins:
     def test_dcc_through_garch(self, z, rng):
-        """Returns are rebuilt from tomorrow's variances; Pearson correlation of raw returns, not of residuals."""
+        """Returns are rebuilt from tomorrow's variances; Pearson correlation of raw returns, not
+        of residuals.
+        """
         mu, omega = np.array([0.001, -0.0005]), np.array([2e-5, 1e-6])
         alpha, beta = np.array([0.12, 0.05]), np.array([0.85, 0.94])
         returns, h = np.empty((T, 2)), omega / (1 - alpha - beta)
@@ -215,9 +231,7 @@ class TestThroughMargins:
             returns[t] = mu + np.sqrt(h) * z[t]
             h = omega + alpha * (returns[t] - mu) ** 2 + beta * h
         fitted = GARCH().fit(returns)
-        fitted = dataclasses.replace(
-            fitted, covariance={n: np.zeros((5, 5)) for n in fitted.names}
-        )
+        fitted = dataclasses.replace(fitted, covariance={n: np.zeros((5, 5)) for n in fitted.names})
         a, b, nu, target = 0.05, 0.9, 6.0, 0.4
         result = DCC(dist="t").filter(
             returns, {"a": a, "b": b, "nu": nu}, margins=fitted, target=target
@@ -257,7 +271,11 @@ class TestThroughMargins:
             d = 7
             h = fitted.backcast[leg] * persistence[d] + draws.omega[d, leg]
             for r in series:
-                h = draws.omega[d, leg] + draws.alpha[d, leg] * (r - draws.mu[d, leg]) ** 2 + draws.beta[d, leg] * h
+                h = (
+                    draws.omega[d, leg]
+                    + draws.alpha[d, leg] * (r - draws.mu[d, leg]) ** 2
+                    + draws.beta[d, leg] * h
+                )
             assert draws.variance[d, leg] == pytest.approx(h, rel=1e-10)
 
 
@@ -305,7 +323,9 @@ class TestReplicate:
         np.testing.assert_allclose(f.returns.std(axis=(0, 1)), returns.std(axis=0), rtol=0.15)
 
     def test_constant_levels_come_from_the_posterior(self, z):
-        """"Grid models: drawn from the posterior": as wide as `simulate`'s, not as the prior or the grid."""
+        """ "Grid models: drawn from the posterior": as wide as `simulate`'s, not as the prior or
+        the grid.
+        """
         result = ConstantCorrelation(margins=None).fit(z)
         level = np.arctanh(result.simulate(6000, 1, 1).correlation[:, 0])
         replicated = np.arctanh(result.replicate(6000, 1, n_obs=1).correlation[:, 0])
@@ -313,7 +333,9 @@ class TestReplicate:
         assert replicated.std() == pytest.approx(level.std(), rel=0.1)
 
     def test_random_walk_histories_look_like_the_sample(self):
-        """On a sample whose correlation stays near .6, posterior replicates must not start anywhere."""
+        """On a sample whose correlation stays near .6, posterior replicates must not start
+        anywhere.
+        """
         rng = np.random.default_rng(5)
         z = correlated(t_shocks(rng, 8.0, 1500), 0.6)
         result = DriftingCorrelation(margins=None).fit(z)
@@ -352,14 +374,18 @@ def test_models_can_change_within_the_horizon(name, z):
 
 
 class TestUnableToChangeIsRejected:
-    @pytest.mark.parametrize("durations", [(np.inf,), (126.0, np.inf), (np.nan,), (1.0,), (0.0,), ()])
+    @pytest.mark.parametrize(
+        "durations", [(np.inf,), (126.0, np.inf), (np.nan,), (1.0,), (0.0,), ()]
+    )
     def test_durations(self, durations):
         from regimecorr.errors import ModelError
 
         with pytest.raises(ModelError):
             BreakCorrelation(expected_durations=durations)
 
-    @pytest.mark.parametrize("options", [{"level_sd": (0.0,)}, {"level_sd": ()}, {"level_sd": (-0.5,)}, {"mean_sd": 0.0}])
+    @pytest.mark.parametrize(
+        "options", [{"level_sd": (0.0,)}, {"level_sd": ()}, {"level_sd": (-0.5,)}, {"mean_sd": 0.0}]
+    )
     def test_levels(self, options):
         """A break to a level without spread changes nothing."""
         from regimecorr.errors import ModelError
@@ -369,8 +395,14 @@ class TestUnableToChangeIsRejected:
 
     @pytest.mark.parametrize(
         "options",
-        [{"annual_sd": (0.0,)}, {"annual_sd": ()}, {"kind": "mean_reverting", "spreads": (0.0,)},
-         {"kind": "mean_reverting", "half_lives": (0.0,)}, {"kind": "walk"}, {"level_sd": 0.0}],
+        [
+            {"annual_sd": (0.0,)},
+            {"annual_sd": ()},
+            {"kind": "mean_reverting", "spreads": (0.0,)},
+            {"kind": "mean_reverting", "half_lives": (0.0,)},
+            {"kind": "walk"},
+            {"level_sd": 0.0},
+        ],
     )
     def test_drift(self, options):
         from regimecorr.errors import ModelError

@@ -98,7 +98,9 @@ class TestDefinitions:
         values = changing_pair(seed=seed, flip=flip)
         other = values.copy()
         other[500:] = np.random.default_rng(9).standard_normal((400, 2))
-        first, second = (state_history(v[:, 0].copy(), v[:, 1].copy(), SHORT, LONG) for v in (values, other))
+        first, second = (
+            state_history(v[:, 0].copy(), v[:, 1].copy(), SHORT, LONG) for v in (values, other)
+        )
         pd.testing.assert_frame_equal(first.iloc[:500], second.iloc[:500])
 
 
@@ -113,7 +115,14 @@ def test_negating_one_leg_negates_correlations_and_keeps_states():
 
 @pytest.mark.parametrize(
     ("r_short", "reference", "expected"),
-    [(0.2, 0.6, 0.3), (-0.2, 0.6, 0.2), (0.2, -0.6, -0.2), (-0.2, -0.6, -0.3), (-0.6, 0.6, 0.0), (0.9, 0.4, 0.2)],
+    [
+        (0.2, 0.6, 0.3),
+        (-0.2, 0.6, 0.2),
+        (0.2, -0.6, -0.2),
+        (-0.2, -0.6, -0.3),
+        (-0.6, 0.6, 0.0),
+        (0.9, 0.4, 0.2),
+    ],
 )
 def test_midpoint(r_short, reference, expected):
     assert float(midpoint_of(r_short, reference)) == pytest.approx(expected)
@@ -142,7 +151,13 @@ class TestFreshWindow:
 
     @pytest.mark.parametrize(
         ("fresh", "sign", "middle", "expected"),
-        [(0.1, 1, 0.2, True), (0.3, 1, 0.2, False), (0.2, 1, 0.2, False), (-0.1, -1, -0.2, True), (-0.3, -1, -0.2, False)],
+        [
+            (0.1, 1, 0.2, True),
+            (0.3, 1, 0.2, False),
+            (0.2, 1, 0.2, False),
+            (-0.1, -1, -0.2, True),
+            (-0.3, -1, -0.2, False),
+        ],
     )
     def test_structural(self, fresh, sign, middle, expected):
         assert bool(is_structural(fresh, sign, middle)) is expected
@@ -156,7 +171,9 @@ class TestGap:
         spread = logs[:, 0] - logs[:, 1]
         assert gap.level == pytest.approx(spread[-1])
         assert gap.mean == pytest.approx(spread[200:].mean())
-        assert gap.sd == pytest.approx(np.sqrt(((spread[200:] - spread[200:].mean()) ** 2).sum() / 99))
+        assert gap.sd == pytest.approx(
+            np.sqrt(((spread[200:] - spread[200:].mean()) ** 2).sum() / 99)
+        )
         assert gap.z == pytest.approx((spread[-1] - gap.mean) / gap.sd)
         logs[:200] += 1e3 * rng.standard_normal((200, 2))
         assert read_gap(logs, 100) == gap
@@ -229,7 +246,9 @@ class TestGap:
 
 
 class TestWindows:
-    @pytest.mark.parametrize("windows", [(9, 50, 20), (20, 19, 20), (50, 50, 20), (20, 50, 1), (20.0, 50, 20)])
+    @pytest.mark.parametrize(
+        "windows", [(9, 50, 20), (20, 19, 20), (50, 50, 20), (20, 50, 1), (20.0, 50, 20)]
+    )
     def test_bad_ones_raise(self, windows):
         with pytest.raises(WindowError):
             check_windows(1000, *windows)

@@ -41,7 +41,9 @@ def root_data(request):
     return folder
 
 
-@pytest.mark.parametrize(("as_of", "r_short", "r_long", "reference", "short_level", "long_level"), TABLE)
+@pytest.mark.parametrize(
+    ("as_of", "r_short", "r_long", "reference", "short_level", "long_level"), TABLE
+)
 def test_documented_figures(eth_iwm, as_of, r_short, r_long, reference, short_level, long_level):
     pair = align(eth_iwm, as_of=as_of)
     here = situation(pair.returns.to_numpy(), 90, 252)
@@ -53,7 +55,9 @@ def test_documented_figures(eth_iwm, as_of, r_short, r_long, reference, short_le
     assert rolling_pearson(*legs(levels), 252)[-1] == pytest.approx(long_level, abs=0.002)
 
 
-@pytest.mark.parametrize(("as_of", "state"), [("2026-01-15", "aligned"), ("2023-05-31", "strained")])
+@pytest.mark.parametrize(
+    ("as_of", "state"), [("2026-01-15", "aligned"), ("2023-05-31", "strained")]
+)
 def test_documented_states(eth_iwm, as_of, state):
     pair = align(eth_iwm, as_of=as_of)
     assert situation(pair.returns.to_numpy(), 90, 252).state == state

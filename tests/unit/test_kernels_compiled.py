@@ -86,7 +86,11 @@ CALLS = {
     "paths.break_paths": lambda: (TWO.repeat(2), DRAW, TWO / 3, TWO, TWO, UNIFORMS, NORMALS, 2.65),
     "paths.autoregressive_paths": lambda: (TWO.repeat(2), DRAW, TWO, TWO * 2, TWO, NORMALS, 2.65),
     "paths.regime_paths": lambda: (
-        DRAW, DRAW, np.array([[0.1, 0.6]] * 2), np.cumsum([TRANSITION] * 2, axis=2), UNIFORMS,
+        DRAW,
+        DRAW,
+        np.array([[0.1, 0.6]] * 2),
+        np.cumsum([TRANSITION] * 2, axis=2),
+        UNIFORMS,
     ),
     "resample.stationary_indices": lambda: (RNG.integers(0, N, N), RNG.random(N), 5.0),
 }
@@ -118,8 +122,11 @@ def test_compiled_equals_python(name):
     ours = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
     twin = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
     first, second = kernel(*ours), kernel.py_func(*twin)
-    for a, b in zip(np.atleast_1d(first) if np.isscalar(first) else [first],
-                    np.atleast_1d(second) if np.isscalar(second) else [second], strict=True):
+    for a, b in zip(
+        np.atleast_1d(first) if np.isscalar(first) else [first],
+        np.atleast_1d(second) if np.isscalar(second) else [second],
+        strict=True,
+    ):
         if isinstance(a, tuple):
             for x, y in zip(a, b, strict=True):
                 np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)

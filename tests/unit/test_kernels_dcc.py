@@ -41,7 +41,9 @@ def z():
     return out
 
 
-@pytest.mark.parametrize(("target", "a", "b"), [(0.35, 0.05, 0.9), (-0.6, 0.02, 0.97), (0.2, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("target", "a", "b"), [(0.35, 0.05, 0.9), (-0.6, 0.02, 0.97), (0.2, 0.0, 0.0)]
+)
 def test_recursion(z, target, a, b):
     rho, q = dcc_correlation(z, target, a, b)
     expected, last = plain_dcc(z, target, a, b)
@@ -86,7 +88,11 @@ def test_paths_follow_the_recursion():
     rng = np.random.default_rng(1)
     shocks = rng.standard_normal((6, 30, 2))
     draw = np.array([0, 0, 1, 1, 2, 2])
-    target, a, b = np.array([0.3, -0.2, 0.7]), np.array([0.05, 0.02, 0.0]), np.array([0.9, 0.97, 0.0])
+    target, a, b = (
+        np.array([0.3, -0.2, 0.7]),
+        np.array([0.05, 0.02, 0.0]),
+        np.array([0.9, 0.97, 0.0]),
+    )
     q = np.array([[1.2, 0.9, 0.4], [1.0, 1.0, -0.2], [0.8, 1.1, 0.6]])
     rho, z = dcc_paths(shocks, draw, target, a, b, q)
     for p in range(6):
@@ -100,7 +106,9 @@ def test_paths_follow_the_recursion():
 
 
 def test_paths_continue_the_sample(z):
-    """Simulating the rows of the sample's second half from the state at its middle gives the filter's path."""
+    """Simulating the rows of the sample's second half from the state at its middle gives the
+    filter's path.
+    """
     _, q = dcc_correlation(z[:200], 0.3, 0.04, 0.93)
     whole, _ = dcc_correlation(z, 0.3, 0.04, 0.93)
     rest = z[200:]

@@ -56,7 +56,7 @@ def test_constant_loglikelihood(nu):
 
 @pytest.mark.parametrize("nu", [5.0, 12.0, np.inf])
 def test_unit_variance(nu):
-    """The second moment of the density is one whatever the tails: E r^2 = 2 in polar coordinates."""
+    """The second moment of the density is one E r^2 = 2 in polar form."""
     radius = np.linspace(0.0, 2000.0, 200001)
     density = np.exp([log_density(r, 0.0, 0.0, nu) for r in radius])
     second = np.trapezoid(2.0 * np.pi * radius**3 * density, radius)

@@ -24,13 +24,17 @@ def log_densities(z, rho, nu):
     return out
 
 
-def matrix(hazard, prior, up, down):
+def matrix(hazard, prior, up, down, reach=1):
     """The transition matrix, cell by cell as the module's docstring defines it."""
     size = len(prior)
     P = np.zeros((size, size))
     for j in range(size):
         for k in range(size):
-            local = up[j] * (k == j + 1) + down[j] * (k == j - 1) + (1 - up[j] - down[j]) * (k == j)
+            local = (
+                up[j] * (k == j + reach)
+                + down[j] * (k == j - reach)
+                + (1 - up[j] - down[j]) * (k == j)
+            )
             P[j, k] = hazard * prior[k] + (1 - hazard) * local
     return P
 
@@ -107,7 +111,7 @@ class TestAgainstEveryPath:
             prob = np.array([seen[1][seen[0][:, t] == k].sum() for k in range(4)]) / seen[1].sum()
             np.testing.assert_allclose(last[t], prob, atol=1e-12)
             assert mean[t] == pytest.approx(prob @ c[0], abs=1e-12)
-        smooth = grid_smoother(last, c[0], *c[2:])
+        smooth, _ = grid_smoother(last, c[0], *c[2:])
         for t in range(len(z)):
             expected = (weight * c[0][paths[:, t]]).sum() / weight.sum()
             assert smooth[t] == pytest.approx(expected, abs=1e-11)
@@ -129,7 +133,9 @@ class TestAgainstEveryPath:
 
 class TestAgainstFullMatrices:
     @pytest.mark.parametrize("nu", [5.0, np.inf])
-    @pytest.mark.parametrize(("hazard", "moving"), [(0.02, True), (0.0, True), (0.02, False), (0.0, False)])
+    @pytest.mark.parametrize(
+        ("hazard", "moving"), [(0.02, True), (0.0, True), (0.02, False), (0.0, False)]
+    )
     def test_long_series(self, nu, hazard, moving):
         z = np.random.default_rng(1).standard_normal((300, 2))
         c = chain(41, 3, hazard, moving)
@@ -140,7 +146,7 @@ class TestAgainstFullMatrices:
         np.testing.assert_allclose(last, filtered, atol=1e-10)
         np.testing.assert_allclose(mean, filtered @ c[0], atol=1e-10)
         smooth = backward(filtered, P) @ c[0]
-        np.testing.assert_allclose(grid_smoother(last, c[0], *c[2:]), smooth, atol=1e-8)
+        np.testing.assert_allclose(grid_smoother(last, c[0], *c[2:])[0], smooth, atol=1e-8)
 
     def test_the_tail_holds_the_last_rows(self):
         z = np.random.default_rng(1).standard_normal((50, 2))
@@ -149,17 +155,20 @@ class TestAgainstFullMatrices:
 
     @pytest.mark.parametrize("nu", [2.5, np.inf])
     def test_sixty_sigma_day_underflows_and_stays_right(self, nu):
-        """Cells that fit the day best are all but ruled out before: the mass underflows in plain arithmetic."""
+        """Cells that fit the day best are all but ruled out before: the mass underflows in plain
+        arithmetic.
+        """
         rng = np.random.default_rng(2)
         z = rng.standard_normal((200, 2)) @ np.linalg.cholesky([[1, 0.95], [0.95, 1]]).T
         z[120] = [60.0, -60.0]
         rho, _, _, _, _, _ = c = chain(31, 4, 0.0)
         c = (rho, c[1], 0.0, c[3], np.zeros(31), np.zeros(31))
         rows, filtered, _ = forward(z, nu, c)
-        found, mean, last = run(z, nu, c, 200)
+        found, mean, _ = run(z, nu, c, 200)
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found, rows, rtol=1e-9, atol=1e-8)
-        # Cells once at 1e-300 cannot come back from denormal numbers; the mean agrees where they do not matter.
+        # Cells once at 1e-300 cannot come back from denormal numbers; the mean agrees where they
+        # do not matter.
         np.testing.assert_allclose(mean[:120], (filtered @ rho)[:120], atol=1e-10)
         assert (np.abs(mean) < 1).all()
 
@@ -169,11 +178,11 @@ class TestAgainstFullMatrices:
         z[120] = [60.0, -60.0]
         c = chain(31, 4, 1e-3)
         rows, filtered, P = forward(z, np.inf, c)
-        found, mean, last = run(z, np.inf, c, 200)
+        found, _, last = run(z, np.inf, c, 200)
         np.testing.assert_allclose(found, rows, rtol=1e-9, atol=1e-8)
         np.testing.assert_allclose(last, filtered, atol=1e-9)
         np.testing.assert_allclose(
-            grid_smoother(last, c[0], *c[2:]), backward(filtered, P) @ c[0], atol=1e-7
+            grid_smoother(last, c[0], *c[2:])[0], backward(filtered, P) @ c[0], atol=1e-7
         )
 
 
@@ -185,47 +194,87 @@ def test_draw_cell_inverts_the_distribution():
     assert draw_cell(weights, 0.9999999999999999) == 4
 
 
+@pytest.mark.parametrize("reach", [2, 3])
+class TestReach:
+    """Steps of several cells, against full matrices."""
+
+    @staticmethod
+    def wide_chain(size, reach, hazard):
+        rho, start, _, prior, up, down = chain(size, 5)
+        up[size - reach :] = 0.0
+        down[:reach] = 0.0
+        return rho, start, hazard, prior, up, down
+
+    @pytest.mark.parametrize("hazard", [0.0, 0.03])
+    def test_filter_and_smoother(self, reach, hazard):
+        z = np.random.default_rng(4).standard_normal((200, 2))
+        rho, start, _, prior, up, down = self.wide_chain(31, reach, hazard)
+        P = matrix(hazard, prior, up, down, reach)
+        np.testing.assert_allclose(P.sum(axis=1), 1.0)
+        dens = np.exp(log_densities(z, rho, 6.0))
+        filtered, rows, state = [], [], start
+        for t in range(200):
+            weight = (state if t == 0 else state @ P) * dens[t]
+            rows.append(np.log(weight.sum()))
+            state = weight / weight.sum()
+            filtered.append(state)
+        table, top = density_table(z, rho, 6.0)
+        moves = (hazard, prior, up, down)
+        found, mean, last = grid_filter(z, table, top, rho, 6.0, start, *moves, 200, reach)
+        np.testing.assert_allclose(found, rows, atol=1e-9)
+        np.testing.assert_allclose(last, filtered, atol=1e-10)
+        np.testing.assert_allclose(mean, np.array(filtered) @ rho, atol=1e-10)
+        smooth = backward(np.array(filtered), P) @ rho
+        np.testing.assert_allclose(grid_smoother(last, rho, *moves, reach)[0], smooth, atol=1e-8)
+
+    def test_backward_sampling(self, reach):
+        size, n = 6, 40000
+        rho, start, _, prior, up, down = self.wide_chain(size, reach, 0.1)
+        P = matrix(0.1, prior, up, down, reach)
+        z = np.random.default_rng(4).standard_normal((30, 2))
+        table, top = density_table(z, rho, 6.0)
+        moves = (0.1, prior, up, down)
+        _, _, last = grid_filter(z, table, top, rho, 6.0, start, *moves, 2, reach)
+        uniforms = np.random.default_rng(1).random((n, 2))
+        cells = sample_backward(last, *moves, uniforms, reach)
+        joint = last[0][:, None] * P * (last[1] / (last[0] @ P))[None, :]
+        found = np.zeros((size, size))
+        np.add.at(found, (cells[:, 0], cells[:, 1]), 1 / n)
+        assert (np.abs(found - joint) < 4.5 * np.sqrt(joint * (1 - joint) / n) + 1e-5).all()
+
+
 class TestLocalMoves:
     """Birth-death chain with the drift and variance of an AR(1) step."""
 
+    GRID = np.linspace(-2.65, 2.65, 91)
+
     def test_probabilities(self):
-        grid = np.linspace(-2.65, 2.65, 91)
-        up, down = local_moves(grid, np.array([0.3]), np.array([0.96]), np.array([0.05]))
+        up, down, reach = local_moves(self.GRID, np.array([0.3]), np.array([0.96]), np.array([0.1]))
+        assert reach[0] > 1
         assert (up >= 0).all()
         assert (down >= 0).all()
         assert (up + down <= 1 + 1e-12).all()
-        assert up[0, -1] == 0
-        assert down[0, 0] == 0
+        assert (up[0, -reach[0] :] == 0).all()
+        assert (down[0, : reach[0]] == 0).all()
 
     @pytest.mark.parametrize("half_life", [15.0, 40.0, 100.0, 250.0])
     @pytest.mark.parametrize("spread", [0.1, 0.2, 0.4])
     def test_the_declared_settings_keep_their_stationary_spread(self, half_life, spread):
         """The filter and the simulation of `DriftingCorrelation` must be the same process."""
-        from regimecorr.models.drifting import DriftingCorrelation
-
-        z = np.random.default_rng(0).standard_normal((200, 2))
-        phi = 0.5 ** (1 / half_life)
-        given = {
-            "mean": 0.0,
-            "phi": phi,
-            "sigma": spread * np.sqrt(1 - phi**2),
-            "spread": spread,
-            "nu": 8.0,
-        }
-        result = DriftingCorrelation(kind="mean_reverting", margins=None).filter(z, given)
-        s, grid = result._settings, result._grid
-        P = matrix(0.0, s.prior[0], s.up[0], s.down[0])
-        value, vector = np.linalg.eig(P.T)
-        stationary = np.real(vector[:, np.argmax(value.real)])
-        stationary /= stationary.sum()
-        mean = stationary @ grid
-        found = np.sqrt(stationary @ (grid - mean) ** 2)
-        assert found == pytest.approx(spread, rel=0.05)
+        phi = np.array([0.5 ** (1 / half_life)])
+        sigma = spread * np.sqrt(1 - phi**2)
+        up, down, reach = local_moves(self.GRID, np.zeros(1), phi, sigma)
+        P = matrix(0.0, np.zeros(91), up[0], down[0], reach[0])
+        # Cells that the steps never join keep their own mass: start from the stationary law.
+        law = np.exp(-0.5 * (self.GRID / spread) ** 2)
+        law = law / law.sum() @ np.linalg.matrix_power(P, 5000)
+        mean = law @ self.GRID
+        assert mean == pytest.approx(0.0, abs=1e-6)
+        assert np.sqrt(law @ (self.GRID - mean) ** 2) == pytest.approx(spread, rel=0.05)
 
     @pytest.mark.parametrize("annual_sd", [0.06, 0.12, 0.24, 0.48, 0.96])
     def test_random_walk_keeps_its_step(self, annual_sd):
-        grid = np.linspace(-2.65, 2.65, 91)
         sigma = annual_sd / np.sqrt(252)
-        up, down = local_moves(grid, np.zeros(1), np.ones(1), np.array([sigma]))
-        step = np.sqrt((up + down)[0, 45]) * (grid[1] - grid[0])
-        assert step == pytest.approx(sigma, rel=0.03)
+        up, down, reach = local_moves(self.GRID, np.zeros(1), np.ones(1), np.array([sigma]))
+        step = np.sqrt((up + down)[0, 45]) * (self.GRID[1] - self.GRID[0]) * reach[0]
+        assert step == pytest.approx(sigma, rel=0.01)

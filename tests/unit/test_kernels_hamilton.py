@@ -105,7 +105,9 @@ def test_sixty_sigma_day_under_normal_densities_stays_finite():
     for array in (rows, predicted, filtered, smoothed, counts):
         assert np.isfinite(array).all()
     # In exact arithmetic: the outlying row is explained by the low regime alone.
-    expected = np.logaddexp(np.log(predicted[150, 0]) + dens[150, 0], np.log(predicted[150, 1]) + dens[150, 1])
+    expected = np.logaddexp(
+        np.log(predicted[150, 0]) + dens[150, 0], np.log(predicted[150, 1]) + dens[150, 1]
+    )
     assert rows[150] == pytest.approx(expected, rel=1e-12)
     assert rows[150] < -4000
     np.testing.assert_allclose(smoothed.sum(axis=1), 1.0, atol=1e-10)
@@ -127,7 +129,9 @@ def test_absorbing_regimes_and_impossible_starts():
 
 
 def test_statsmodels_agrees_on_tame_data():
-    """Switching means with unit variance: only the densities differ from ours, the filter is the same."""
+    """Switching means with unit variance: only the densities differ from ours, the filter is the
+    same.
+    """
     sm = pytest.importorskip("statsmodels.api")
     rng = np.random.default_rng(0)
     y = np.where(np.arange(200) // 50 % 2, 1.0, -1.0) + rng.standard_normal(200)

@@ -14,7 +14,8 @@ def test_mean_block_length(mean_block):
     n = 200_000
     found = stationary_indices(rng.integers(0, n, n), rng.random(n), mean_block)
     breaks = (np.diff(found) % n != 1).sum() + 1
-    # A new block starts at random, so one in n continues by chance; sd of the share by the binomial law.
+    # A new block starts at random, so one in n continues by chance; sd of the share by the
+    # binomial law.
     share, expected = breaks / n, 1.0 / mean_block
     assert abs(share - expected) < 4.5 * np.sqrt(expected * (1 - expected) / n) + 3 / n
 

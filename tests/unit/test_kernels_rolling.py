@@ -31,7 +31,9 @@ class TestAgainstNumpy:
     @pytest.mark.parametrize("window", [10, 63, 64, 65, 90, 252])
     def test_every_window(self, window):
         x, y = normal_pair()
-        np.testing.assert_allclose(rolling_pearson(x, y, window), by_window(x, y, window), atol=1e-12)
+        np.testing.assert_allclose(
+            rolling_pearson(x, y, window), by_window(x, y, window), atol=1e-12
+        )
 
     @pytest.mark.parametrize("size", [1e3, 1e6, 1e9, 1e12])
     def test_huge_outliers_leave_no_trace(self, size):
@@ -55,6 +57,16 @@ class TestAgainstNumpy:
         x, y = normal_pair(seed=5)
         x, y = 6e4 + np.cumsum(x), 2e2 + 0.1 * np.cumsum(y)
         np.testing.assert_allclose(rolling_pearson(x, y, 90), by_window(x, y, 90), atol=1e-9)
+
+    def test_rounding_does_not_accumulate(self):
+        """Half a million updates without a rebuild would lose nine digits here."""
+        x, y = normal_pair(n=500_000, seed=11)
+        x *= 10.0 ** (3 * np.sin(np.arange(x.size) / 150))
+        y *= 10.0 ** (3 * np.sin(np.arange(x.size) / 170))
+        r = rolling_pearson(x, y, 90)
+        for t in range(499_000, 500_000, 37):
+            expected = np.corrcoef(x[t - 89 : t + 1], y[t - 89 : t + 1])[0, 1]
+            assert r[t] == pytest.approx(expected, abs=1e-9)
 
     def test_near_constant_stretch_after_a_loud_one(self):
         x, y = normal_pair(seed=6)

@@ -27,7 +27,8 @@ def plain_figures(values, short, long, band, threshold, horizon):
     r_long = {t: np.corrcoef(values[t - long + 1 : t + 1].T)[0, 1] for t in rows}
     share = np.mean([band[0] <= r_long[t] <= band[1] for t in rows])
     entry = [
-        t for t in rows
+        t
+        for t in rows
         if t > long - 1 and r_short[t] < 0 <= r_short[t - 1] and r_long[t] >= threshold
     ]
     old = [t for t in entry if t + horizon <= len(values) - 1]
@@ -52,7 +53,12 @@ def test_observed_figures_against_plain_counting(seed):
     assert audit.short == pytest.approx(np.corrcoef(values[-30:].T)[0, 1], abs=1e-9)
     assert audit.long == pytest.approx(np.corrcoef(values[-90:].T)[0, 1], abs=1e-9)
     np.testing.assert_allclose(
-        [found.share_in_band, found.episodes_per_year, found.share_resolved, found.share_long_negative],
+        [
+            found.share_in_band,
+            found.episodes_per_year,
+            found.share_resolved,
+            found.share_long_negative,
+        ],
         expected,
         atol=1e-12,
     )
@@ -60,14 +66,17 @@ def test_observed_figures_against_plain_counting(seed):
 
 
 def test_a_spell_that_never_ends_is_not_resolved():
-    """Both trend up for long, then part for good: one entry, unresolved, and the long correlation turns."""
+    """Both trend up for long, then part for good: one entry, unresolved, and the long correlation
+    turns.
+    """
     rng = np.random.default_rng(0)
     up = np.arange(800.0)
     noise = 0.01 * rng.standard_normal((800, 2))
     b = np.where(up < 400, up, 800 - up)
     values = 100 + np.column_stack([up, b]) + noise
     audit = audit_levels(prices_of(values), short_window=20, long_window=60, horizon=100, n_boot=1)
-    # One row of the 20-row window at the turn: correlation falls through zero while the 60-row one is high.
+    # One row of the 20-row window at the turn: correlation falls through zero while the 60-row
+    # one is high.
     assert audit.observed.episodes_per_year == pytest.approx(252 / (800 - 59))
     assert audit.observed.share_resolved == 0.0
     assert audit.observed.share_long_negative == 1.0
@@ -85,7 +94,8 @@ def test_nearly_identical_levels_are_out_of_the_band():
 def test_independent_driftless_walks_match_the_published_simulation():
     """METHODS 5.5, 90/252 rows, threshold .5: share in (.6, .9) .137; .974 return within 252 rows.
 
-    Its .367 episodes a year are the matured ones over six years of history, the last of which cannot
+    Its .367 episodes a year are the matured ones over six years of history, the last of which
+    cannot
     mature; the audit's rate counts every entry, so it must be about .367 * 6 / 5 = .44.
     """
     rng = np.random.default_rng(0)

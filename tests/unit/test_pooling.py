@@ -54,7 +54,9 @@ class TestWeights:
         assert given["dcc"] == given["reverting"] == pytest.approx(0.125)
         assert given["constant"] == 0.0
 
-    @pytest.mark.parametrize("bad", [{"no": 1.0}, {"break": -1.0}, {"break": 0.0}, {}, {"break": np.nan}])
+    @pytest.mark.parametrize(
+        "bad", [{"no": 1.0}, {"break": -1.0}, {"break": 0.0}, {}, {"break": np.nan}]
+    )
     def test_bad_priors(self, bad):
         with pytest.raises(ModelError):
             member_priors(bad)
@@ -79,7 +81,9 @@ class TestPerturbedWeights:
 class TestInterval:
     @pytest.mark.parametrize("n_inner", [10, 20, 200])
     def test_recovers_the_between_draw_quantiles(self, n_inner):
-        """True probabilities Beta(6, 9); estimates from two halves of a few paths, far noisier than they."""
+        """True probabilities Beta(6, 9); estimates from two halves of a few paths, far noisier
+        than they.
+        """
         rng = np.random.default_rng(n_inner)
         true = rng.beta(6, 9, 20000)
         halves = rng.binomial(n_inner // 2, true[:, None], (20000, 2)) / (n_inner // 2)
@@ -135,7 +139,7 @@ class TestFailedMembers:
     @pytest.mark.parametrize("name", ["switching", "break", "dcc"])
     def test_one_failure_is_shown_and_weighs_nothing(self, prices, monkeypatch, name):
         monkeypatch.setitem(pool_module.SPECS, name, Broken())
-        verdict = rc.assess(prices, calibration=None, n_paths=200, rng=1)
+        verdict = rc.assess(prices, calibration=None, n_paths=400, rng=1)
         row = verdict.models.loc[name]
         assert row["weight"] == 0.0
         assert row["reason"] == "ValueError: the optimiser ran away"
@@ -143,14 +147,16 @@ class TestFailedMembers:
         assert not row["converged"]
         others = verdict.models.loc[[m for m in MEMBERS if m != name]]
         assert others["weight"].sum() == pytest.approx(1.0)
-        assert verdict.p_structural == pytest.approx((others["weight"] * others["p_structural"]).sum())
+        assert verdict.p_structural == pytest.approx(
+            (others["weight"] * others["p_structural"]).sum()
+        )
         assert verdict.interval[0] <= verdict.p_structural <= verdict.interval[1]
 
     def test_two_failures_raise_and_name_both(self, prices, monkeypatch):
         monkeypatch.setitem(pool_module.SPECS, "dcc", Broken("first reason"))
         monkeypatch.setitem(pool_module.SPECS, "drift", Broken("second reason"))
         with pytest.raises(EstimationError, match="first reason") as caught:
-            rc.assess(prices, calibration=None, n_paths=200, rng=1)
+            rc.assess(prices, calibration=None, n_paths=400, rng=1)
         assert "second reason" in str(caught.value)
 
     def test_not_finite_futures_count_as_failed(self, prices, monkeypatch):
@@ -166,13 +172,19 @@ class TestFailedMembers:
         monkeypatch.setattr(ConstantResult, "simulate", poisoned)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            verdict = rc.assess(prices, calibration=None, n_paths=200, rng=1)
+            verdict = rc.assess(prices, calibration=None, n_paths=400, rng=1)
         assert verdict.models.loc["constant", "weight"] == 0.0
         assert "finite" in verdict.models.loc["constant", "reason"]
 
 
 def test_weights_of_a_verdict_follow_from_its_scores(prices):
-    verdict = rc.assess(prices, calibration=None, n_paths=200, rng=1, family_prior={"break": 2, "drift": 1, "constant": 1})
+    verdict = rc.assess(
+        prices,
+        calibration=None,
+        n_paths=400,
+        rng=1,
+        family_prior={"break": 2, "drift": 1, "constant": 1},
+    )
     table = verdict.models.loc[list(MEMBERS)]
     raw = table["prior"] * np.exp(table["score"] - table["score"].max())
     np.testing.assert_allclose(table["weight"], raw / raw.sum(), rtol=1e-10)
