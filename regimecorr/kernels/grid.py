@@ -6,7 +6,8 @@ drawn from ``prior``, otherwise it moves ``reach`` cells up, ``reach`` cells dow
 ``P[j, k] = hazard * prior[k] + (1 - hazard) * (up[j] 1(k = j + reach) + down[j] 1(k = j - reach) +
 stay[j] 1(k = j))``,
 
-so one step costs a few operations per cell. Log-sum-exp pivots at the true maximum of each row.
+so one step costs a few operations per cell (``reach = 0``: no moves but jumps). Log-sum-exp pivots
+at the true maximum of each row.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ def advance(state, hazard, prior, up, down, out, reach=1):
     stay_put = 1.0 - hazard
     for k in range(size):
         out[k] = stay_put * state[k] * (1.0 - up[k] - down[k]) + hazard * prior[k]
-    for k in range(size - reach):
-        out[k + reach] += stay_put * state[k] * up[k]
-    for k in range(reach, size):
-        out[k - reach] += stay_put * state[k] * down[k]
+    if reach == 0:
+        return
+    # Slices instead of shifted indices: those could be negative, which costs a branch each.
+    rest = size - reach
+    higher, lower = out[reach:], out[:rest]
+    below, above = state[:rest], state[reach:]
+    rising, falling = up[:rest], down[reach:]
+    for k in range(rest):
+        higher[k] += stay_put * below[k] * rising[k]
+    for k in range(rest):
+        lower[k] += stay_put * above[k] * falling[k]
 
 
 @njit(cache=True, nogil=True)

@@ -163,7 +163,7 @@ class BreakCorrelation(CorrelationModel[BreakResult]):
             prior=levels,
             up=still,
             down=still,
-            reach=np.ones(len(table), dtype=np.int64),
+            reach=np.zeros(len(table), dtype=np.int64),
             start=levels,
             log_prior=log_prior,
         )

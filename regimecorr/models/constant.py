@@ -123,7 +123,7 @@ class ConstantCorrelation(CorrelationModel[ConstantResult]):
             prior=still,
             up=still,
             down=still,
-            reach=np.ones(1, dtype=np.int64),
+            reach=np.zeros(1, dtype=np.int64),
             start=start[None, :],
             log_prior=np.zeros(1),
         )
