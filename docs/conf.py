@@ -1,4 +1,4 @@
-"""Sphinx configuration. It builds without a network: no inventories of other projects are fetched."""
+"""Sphinx configuration; builds without a network, so no inventories are fetched."""
 
 from importlib.metadata import version as _installed
 

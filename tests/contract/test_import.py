@@ -15,8 +15,8 @@ begun = time.perf_counter()
 import regimecorr
 print(time.perf_counter() - begun)
 """
-# Forgetting the package between the names makes every one of them the first; libraries stay loaded, which is what
-# makes this cheap.
+# Forgetting the package between the names makes every one of them the first; libraries stay
+# loaded, which is what makes this cheap.
 PROGRAM_COLD = """
 import importlib, pkgutil, sys
 

@@ -1,4 +1,6 @@
-"""The verdict ranks simulated divergences with a known outcome; see benchmarks/simulated_divergences.py."""
+"""The verdict ranks simulated divergences with a known outcome; see
+benchmarks/simulated_divergences.py.
+"""
 
 import importlib.util
 import sys
