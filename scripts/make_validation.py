@@ -1,0 +1,62 @@
+"""Write the tables of docs/validation.md from the recorded results in docs/_results.
+
+python benchmarks/simulated_divergences.py --n 600 --out docs/_results/simulated_divergences.json
+python scripts/make_validation.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+MARKERS = ("<!-- tables: start -->", "<!-- tables: end -->")
+MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")
+MOMENTS = {"day": "a random day of the spell", "entry": "the first row of the spell"}
+
+
+def ranking(study: dict) -> list[str]:
+    """Scores of the raw pool and of every member."""
+    head = ["", *MOMENTS.values()]
+    rows = [f"| {' | '.join(head)} |", "|---|---|---|"]
+
+    def row(name: str, text: str, digits: int = 2) -> str:
+        values = (f"{study[m][name]:.{digits}f}" for m in MOMENTS)
+        return f"| {text} | {' | '.join(values)} |"
+
+    rows.append(f"| divergences | {' | '.join(str(study[m]['n']) for m in MOMENTS)} |")
+    rows.append(row("structural_share", "share structural"))
+    rows.append(row("auc", "AUC of the raw pool", 3))
+    rows.append(row("auc_se", "its bootstrap standard error", 3))
+    rows.append(row("brier", "Brier score", 3))
+    rows.append(row("brier_skill", "skill against the base rate (in-sample)"))
+    rows.append(row("failed_members_share", "share of failed members", 4))
+    rows += [row(f"auc_{m}", f"AUC of {m} alone") for m in MEMBERS]
+    return rows
+
+
+def by_world(study: dict) -> list[str]:
+    """What came and what was said, by world."""
+    rows = ["| world | divergences | structural | mean p (day) | mean p (entry) |"]
+    rows.append("|---|---|---|---|---|")
+    for world, day in study["day"]["by_world"].items():
+        entry = study["entry"]["by_world"][world]
+        rows.append(
+            f"| {world} | {day['n']} | {day['structural']:.2f} | {day['mean_p']:.2f} | "
+            f"{entry['mean_p']:.2f} |"
+        )
+    return rows
+
+
+def main() -> None:
+    """Run from the command line."""
+    study = json.loads((DOCS / "_results" / "simulated_divergences.json").read_text())
+    page = DOCS / "validation.md"
+    text = page.read_text()
+    head, tail = text.split(MARKERS[0])[0], text.split(MARKERS[1])[1]
+    body = "\n".join([*ranking(study), "", *by_world(study)])
+    page.write_text(f"{head}{MARKERS[0]}\n{body}\n{MARKERS[1]}{tail}")
+
+
+if __name__ == "__main__":
+    main()
