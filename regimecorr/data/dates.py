@@ -180,10 +180,10 @@ def order_days(days: pd.DatetimeIndex, *, label: str) -> bool:
     if days.is_monotonic_decreasing:
         return True
     steps = np.diff(days.to_numpy())
-    backward = int((steps < np.timedelta64(0)).sum())
+    backward = int((steps < np.timedelta64(0, "us")).sum())
     # A file that mostly runs backward is newest first with an exception, and the other way round.
     forward_file = backward <= len(steps) / 2
-    wrong = steps < np.timedelta64(0) if forward_file else steps > np.timedelta64(0)
+    wrong = steps < np.timedelta64(0, "us") if forward_file else steps > np.timedelta64(0, "us")
     place = int(np.flatnonzero(wrong)[0]) + 1
     raise UnsortedDatesError(
         f"{days[place]:%Y-%m-%d} (row {place + 1}) in {label} follows {days[place - 1]:%Y-%m-%d}; "
@@ -221,7 +221,7 @@ def _from_objects(items: list[Any], label: str) -> ParsedDates:
         raise TimeZoneError(_mixed(label, zones))
     zone = next(iter(zones))
     # In microseconds from the start: nanoseconds, the default of pandas 2, end in 2262.
-    local = np.full(len(items), np.datetime64("NaT"), dtype="datetime64[us]")
+    local = np.full(len(items), np.datetime64("NaT", "us"))
     for row, item in enumerate(items):
         if not _empty(item):
             local[row] = pd.Timestamp(item).tz_localize(None).to_datetime64()
