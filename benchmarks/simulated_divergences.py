@@ -34,7 +34,7 @@ N_OBS = 2500
 HORIZON = 252
 
 
-def find_divergence(world: str, rng: np.random.Generator) -> tuple[rc.simulate, int, int]:
+def find_divergence(world: str, rng: np.random.Generator) -> tuple[Any, int, int]:
     """A simulated pair with one matured divergence: the pair, its first row and a random row of
     the spell.
     """

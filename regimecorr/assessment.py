@@ -28,7 +28,8 @@ from regimecorr.evaluation.tables import (
     regime_table,
 )
 from regimecorr.events import Basis, check_windows, series_on_basis, situation
-from regimecorr.inference.levels import audit_of
+from regimecorr.inference.levels import BAND, N_BOOT, THRESHOLD, audit_of
+from regimecorr.models.base import check_count
 from regimecorr.models.margins import GARCH
 from regimecorr.progress import LateProgress
 from regimecorr.verdict import NOT_CALIBRATED, Verdict
@@ -75,7 +76,7 @@ def assess(
     basis : {"returns", "levels", "log_levels"}, default "returns"
         What is correlated; the level bases replay published charts and are never calibrated.
     short_window, long_window, horizon : int, default 90, 252 and 252
-        Rows. Other choices give the raw pool.
+        Rows; the horizon at least 40. Other choices than the default are never calibrated.
     method : {"pool"}, default "pool"
         How models become a probability.
     calibration : {"market", "simulated"} or None, default "market"
@@ -133,18 +134,23 @@ def assess(
     generator = np.random.default_rng(rng)
     for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
     with LateProgress(f"{pair.asset} / {pair.benchmark}", len(MEMBERS) + 1) as progress:
-        oriented = pair.returns * [float(here.sign), 1.0]
+        # Both legs in a direction that does not depend on how they were quoted: the benchmark
+        # rises over the sample, the asset goes with it in the reference. Turning a leg upside
+        # down then leaves the very same numbers.
+        rise = -1.0 if pair.returns.iloc[:, 1].sum() < 0 else 1.0
+        flip = np.array([here.sign * rise, rise])
+        oriented = pair.returns * flip
         margins = GARCH().fit(oriented)
         progress.advance("margins")
         pool = run_pool(
             oriented,
             margins,
             priors,
-            sign=here.sign,
+            flip=flip,
             horizon=horizon,
             recent=short_window,
             n_paths=n_paths,
-            structural=events.structural,
+            chance=events.chance,
             rng=for_pool,
             n_jobs=n_jobs,
             done=progress.advance,
@@ -196,7 +202,9 @@ def assess(
         correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
         episodes=episodes_of(pair, basis, short_window, long_window, horizon),
-        levels=audit_of(pair, short_window, long_window, (0.6, 0.9), 0.3, horizon, 200, for_audit),
+        levels=audit_of(
+            pair, short_window, long_window, BAND, THRESHOLD, horizon, N_BOOT, for_audit
+        ),
         gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
         track_record=NOT_CALIBRATED,
@@ -222,10 +230,9 @@ def _check_options(
         )
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
-    if n_paths < 2 * OUTER_DRAWS:
-        raise ModelError(f"n_paths={n_paths} is too few; use at least {2 * OUTER_DRAWS}.")
-    if n_jobs == 0:
-        raise ModelError("n_jobs=0 is no number of threads; use 1 or more, or -1 for all cores.")
+    check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
+    if n_jobs != -1:
+        check_count("n_jobs", n_jobs)
 
 
 def _warn_uncalibrated(basis: str, calibration: str | None, windows: tuple[int, int, int]) -> None:
@@ -287,23 +294,16 @@ def _model_table(
                     else events.structural(futures).mean(),
                     "p_unchanged": np.nan if futures is None else events.unchanged(futures).mean(),
                     "score": member.score,
-                    "converged": member.fit.converged if member.fit is not None else False,
+                    "converged": member.fit is not None and member.fit.converged,
                     "reason": member.reason,
+                    "note": member.note,
                 }
             )
-    nothing = dict.fromkeys(("prior", "weight", "p_structural", "p_unchanged", "score"), np.nan)
-    rows.append(
-        {"member": "panel", "family": "", **nothing, "converged": False, "reason": NOT_CALIBRATED}
-    )
-    final: dict[str, Any] = {
-        "prior": 1.0,
-        "weight": 1.0,
-        "p_structural": p,
-        "p_unchanged": unchanged,
-        "score": np.nan,
-        "converged": all(m.fit.converged for m in pool.alive() if m.fit is not None),
-    }
-    rows.append({"member": "final", "family": "", **final, "reason": "raw pool"})
+    rows.append({"member": "panel", "family": "", "reason": NOT_CALIBRATED, "note": ""})
+    final: dict[str, Any] = {"member": "final", "family": "", "prior": 1.0, "weight": 1.0}
+    final |= {"p_structural": p, "p_unchanged": unchanged, "reason": "", "note": "raw pool"}
+    final["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
+    rows.append(final)
     return pd.DataFrame(rows).set_index("member")
 
 

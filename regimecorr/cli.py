@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regimecorr import __version__
+from regimecorr.files import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
 
 OK, USAGE, NO_DATA, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
-PICTURES = (".pdf", ".png", ".svg")
 _PROGRAM = "regimecorr"
 
 
@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         metavar="PRICES",
         help="CSV or Parquet file with one column of dates and one per asset; without it Ethereum "
-        "and the Russell 2000 from cache or download, offline their simulated twin",
+        "(ETH) against the Russell 2000 (--benchmark RUT, or its fund IWM) from cache or download, "
+        "offline their simulated twin",
     )
     pair = assess.add_argument_group("pair and day")
     pair.add_argument("--asset", metavar="NAME", help="column of the asset")
@@ -125,13 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Assess, and turn what the package raises on purpose into one line and an exit code."""
-    from regimecorr.errors import (
-        DataError,
-        DownloadError,
-        EstimationError,
-        ModelError,
-        RegimeCorrError,
-    )
+    from regimecorr.errors import DownloadError, EstimationError, RegimeCorrError
 
     try:
         with warnings.catch_warnings():
@@ -146,7 +141,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return _fail(error, NO_DATA)
     except EstimationError as error:
         return _fail(error, FAILED)
-    except (_UsageError, DataError, ModelError, RegimeCorrError, OSError) as error:
+    except (_UsageError, RegimeCorrError, OSError) as error:
         return _fail(error, USAGE)
     return OK
 
@@ -175,8 +170,9 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise _UsageError(f"--seed {arguments.seed} must not be negative.")
     picture: Path | None = arguments.plot
-    if picture is not None and picture.suffix.lower() not in PICTURES:
-        raise _UsageError(f"--plot {picture}: the extension must be one of {', '.join(PICTURES)}.")
+    if picture is not None and picture.suffix.lower() not in PICTURE_SUFFIXES:
+        known = ", ".join(PICTURE_SUFFIXES)
+        raise _UsageError(f"--plot {picture}: the extension must be one of {known}.")
     for option, path in (("--plot", picture), ("--html", arguments.html)):
         if path is None:
             continue
@@ -206,10 +202,14 @@ def _print_answer(verdict: Verdict, *, as_json: bool) -> None:
 
 def _show_warnings() -> None:
     """Say the package's warnings in one line each, on standard error; leave others silent."""
-    from regimecorr.errors import RegimeCorrWarning
+    from regimecorr.errors import RegimeCorrWarning, UncalibratedWarning
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        _tell("warning", str(message))
+        text = str(message)
+        if isinstance(message, UncalibratedWarning):
+            # The remedy is an argument of assess; here it is an option.
+            text = text.replace("calibration=None", "--raw")
+        _tell("warning", text)
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", RegimeCorrWarning)

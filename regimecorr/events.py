@@ -68,12 +68,12 @@ def legs(values: Array) -> tuple[Array, Array]:
     return np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1])
 
 
-def check_windows(n_rows: int, short_window: int, long_window: int, horizon: int = 2) -> None:
+def check_windows(n_rows: int, short_window: int, long_window: int, horizon: int = 252) -> None:
     """Raise `WindowError` unless the windows are sensible and fit the data."""
     for name, value, least in (
         ("short_window", short_window, 10),
         ("long_window", long_window, 20),
-        ("horizon", horizon, 2),
+        ("horizon", horizon, 40),
     ):
         if not isinstance(value, (int, np.integer)) or value < least:
             raise WindowError(f"{name}={value!r} must be a whole number of rows, at least {least}.")

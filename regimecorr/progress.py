@@ -15,6 +15,7 @@ class LateProgress:
     """A progress bar on standard error that appears after two seconds, on a terminal only."""
 
     def __init__(self, title: str, total: int) -> None:
+        self._title = title
         self._began = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -38,10 +39,10 @@ class LateProgress:
         if self._bar.live.is_started:
             self._bar.stop()
 
-    def advance(self, what: str = "") -> None:
-        """Count one step; ``what`` is shown behind the title."""
+    def advance(self, step: str) -> None:
+        """Count one step that is done; its name stands behind the title."""
         if self._quiet:
             return
         if not self._bar.live.is_started and time.monotonic() - self._began > _PATIENCE:
             self._bar.start()
-        self._bar.update(self._task, advance=1)
+        self._bar.update(self._task, advance=1, description=f"{self._title}: {step}")

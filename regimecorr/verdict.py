@@ -50,8 +50,10 @@ class Verdict:
     r_short, r_long, reference, midpoint : float
         Raw correlations and the frozen midpoint.
     models : DataFrame
-        By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason; then
-        the panel forecaster and the final row.
+        By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason (why
+        it failed, otherwise empty), note (what a healthy one has to say, such as that it did not
+        converge); then the panel forecaster, whose reason is why it is missing, and the final row,
+        whose note is ``raw pool``.
     regimes : DataFrame
         By regime: correlation, probability today, expected duration, chance of staying without
         interruption for 21, 63, 126 and 252 rows; each with 5 % and 95 % bounds.
@@ -67,8 +69,10 @@ class Verdict:
     levels : LevelAudit
         What a chart of price levels shows, and how much of it without any relationship.
     gap : DataFrame
-        How the log-price gap closes within the horizon: shares of paths under the pool and under
-        independent random walks; ``attrs`` hold its level and z-score.
+        How the log-price gap closes within the horizon, by pathway: shares of paths under the
+        pool (``p``, of which ``p_up`` and ``p_down`` by the direction of the leg that leads) and
+        under independent random walks (``p_random_walk``, ``p_random_walk_up``,
+        ``p_random_walk_down``); ``attrs`` hold its level and z-score.
     sensitivity : DataFrame
         ``r_short``, ``reference``, ``state`` and ``p_raw`` for other windows and for 3-day and
         weekly returns.

@@ -55,12 +55,12 @@ def main() -> None:
     record = []
     for date in DATES:
         v = rc.assess(prices, as_of=date, calibration=None)
-        came = outcome(prices, v)
+        came = "nothing to break" if v.state == "weak" else outcome(prices, v)
         p = "none" if np.isnan(v.p_structural) else f"{v.p_structural:.2f}"
         span = "" if np.isnan(v.p_structural) else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
         rows.append(
             f"| {date} | {v.r_short:+.2f} | {v.reference:+.2f} | {v.state} | {p} | {span} | "
-            f"{came if v.state != 'weak' else 'nothing to break'} |"
+            f"{came} |"
         )
         record.append({"as_of": date, "state": v.state, "label": v.label, "came": came})
         record[-1] |= {k: v.to_dict()[k] for k in ("r_short", "r_long", "reference", "midpoint")}

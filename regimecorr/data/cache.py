@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 
 from regimecorr.data.prices import load_prices
 from regimecorr.errors import DataError, RegimeCorrWarning, warn_user
+from regimecorr.files import replace_file
 
 __all__ = ["Cache", "CacheEntry", "default_folder"]
 
@@ -180,8 +180,8 @@ class Cache:
         index = self.folder / f"{stem}.json"
         # The record names its CSV by content and is replaced last: whatever is interrupted,
         # the old record still points to the old, untouched CSV.
-        _replace(self.folder / record["file"], content)
-        _replace(index, json.dumps(record, indent=1).encode("utf-8"))
+        replace_file(self.folder / record["file"], content)
+        replace_file(index, json.dumps(record, indent=1).encode("utf-8"))
         for old in self.folder.glob(f"{stem}.*.csv"):
             if old.name != record["file"]:
                 # Another process may have removed it first, or on Windows be reading it.
@@ -203,17 +203,3 @@ def _stem(ticker: str, source: str) -> str:
     # The readable part may collide ("A/B" and "A_B"), the hash does not.
     readable = re.sub(r"[^A-Za-z0-9=-]+", "_", f"{ticker}-{source}")[:60]
     return f"{readable}-{hashlib.sha256(f'{ticker} {source}'.encode()).hexdigest()[:8]}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -18,6 +18,8 @@ __all__ = ["check_holes", "check_prices", "check_rows", "check_variation"]
 
 #: Log returns closer than this to each other count as equal: rounding of float64 prices is 1e-16.
 _SAME_RETURN = 1e-12
+#: Two assets of which one does not merely follow from the other stay below this.
+_SAME_SERIES = 0.99999
 
 
 def check_rows(both: pd.DataFrame, common: pd.DataFrame, *, min_rows: int, span: str) -> None:
@@ -109,7 +111,8 @@ def check_variation(common: pd.DataFrame) -> None:
     ConstantPriceError
         All log returns of a series are equal (a constant price or constant growth).
     DuplicateAssetError
-        Both series have the same returns, perhaps with opposite signs.
+        The returns of both correlate beyond 0.99999 in size: one series, perhaps rescaled,
+        rounded or with the opposite sign.
     """
     returns = np.diff(np.log(common.to_numpy()), axis=0)
     for place, name in enumerate(common.columns):
@@ -120,12 +123,13 @@ def check_variation(common: pd.DataFrame) -> None:
                 f"({common.index[0]:%Y-%m-%d} to {common.index[-1]:%Y-%m-%d}); a correlation "
                 f"needs returns that vary. Choose another series or span."
             )
-    for sign, words in ((1.0, "the same"), (-1.0, "exactly opposite")):
-        if float(np.abs(returns[:, 0] - sign * returns[:, 1]).max()) <= _SAME_RETURN:
-            raise DuplicateAssetError(
-                f"{common.columns[0]} and {common.columns[1]} have {words} log returns in all "
-                f"{len(returns)} rows: they are one series. Choose two different series."
-            )
+    r = float(np.corrcoef(returns, rowvar=False)[0, 1])
+    if abs(r) > _SAME_SERIES:
+        raise DuplicateAssetError(
+            f"The log returns of {common.columns[0]} and {common.columns[1]} have a correlation "
+            f"of {r:+.8f} over {len(returns)} rows; beyond {_SAME_SERIES} in size they are one "
+            f"series. Choose two different series."
+        )
 
 
 def check_holes(common: pd.DataFrame, *, max_gap_days: int) -> None:

@@ -115,6 +115,11 @@ def check_names(labels: Sequence[Hashable], *, where: str) -> list[str]:
 
 def require(name: str, available: Sequence[str]) -> str:
     """Return `name` where it is available, or say which names come close."""
+    if not isinstance(name, str):
+        raise DataError(
+            f"An asset is named by {name!r}, of type {type(name).__name__}; names are strings. "
+            f"Available: {', '.join(map(repr, available))}."
+        )
     if name in available:
         return name
     folded = {other.casefold(): other for other in available}
@@ -140,10 +145,26 @@ def _from_file(source: str | os.PathLike[str], wanted: list[str] | None) -> pd.D
             f"pass the DataFrame, or save it as CSV."
         )
     if suffix in (".parquet", ".pq"):
-        with path.open("rb") as stream:
-            frame = pd.read_parquet(io.BytesIO(stream.read()))
-        return _from_frame(frame, wanted, source=path.name, kind="parquet")
+        return _from_frame(_read_parquet(path), wanted, source=path.name, kind="parquet")
     return _from_frame(_read_csv(path), wanted, source=path.name, kind="csv")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    content = path.read_bytes()
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except ImportError as error:
+        raise DataError(
+            f"{path.name!r} is a Parquet file and pyarrow, which reads it, is not installed: "
+            f'pip install "regimecorr[data]", or save the file as CSV.'
+        ) from error
+    except Exception as error:
+        # Damage comes as many kinds of error from pyarrow; all mean the same.
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path.name!r} is not a readable Parquet file ({type(error).__name__}: {reason}); "
+            f'save it again, as Parquet or CSV. An old pyarrow: pip install -U "regimecorr[data]".'
+        ) from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import http.client
+import logging
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -95,23 +97,50 @@ class YahooSource:
             ) from error
         # Yahoo excludes the end day.
         last = None if end is None else end + dt.timedelta(days=1)
-        try:
-            frame = yfinance.Ticker(ticker).history(
-                start=start or dt.date(1970, 1, 1),
-                end=last,
-                interval="1d",
-                auto_adjust=False,
-                actions=False,
-                timeout=timeout,
-            )
-        except Exception as error:
-            # yfinance lets errors of its HTTP, JSON and frame code through; all mean the same.
-            raise DownloadError(f"yfinance failed ({type(error).__name__}: {error})") from error
+        with _kept_quiet("yfinance") as told:
+            try:
+                frame = yfinance.Ticker(ticker).history(
+                    start=start or dt.date(1970, 1, 1),
+                    end=last,
+                    interval="1d",
+                    auto_adjust=False,
+                    actions=False,
+                    timeout=timeout,
+                )
+            except Exception as error:
+                # yfinance lets errors of its HTTP, JSON and frame code through; all mean the same.
+                raise DownloadError(f"yfinance failed ({type(error).__name__}: {error})") from error
         if frame is None or len(frame) == 0:
-            raise DownloadError(f"yfinance delivered no rows for {ticker}; its log may say why")
+            why = f" ({told[-1]})" if told else ""
+            raise DownloadError(f"yfinance delivered no rows for {ticker}{why}")
         if "Close" not in frame.columns:
             raise SourceRefusedError(f"yfinance has no column Close, but {list(frame.columns)}")
         return pd.Series(frame["Close"]).dropna()
+
+
+class _Collector(logging.Handler):
+    """Keeps what is logged in place of writing it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(" ".join(record.getMessage().split())[:200])
+
+
+@contextmanager
+def _kept_quiet(name: str) -> Iterator[list[str]]:
+    """Collect what a logger says instead of letting it reach the terminal."""
+    logger = logging.getLogger(name)
+    before = logger.handlers, logger.propagate, logger.level
+    collector = _Collector()
+    logger.handlers, logger.propagate = [collector], False
+    try:
+        yield collector.messages
+    finally:
+        logger.handlers, logger.propagate = before[:2]
+        logger.setLevel(before[2])
 
 
 def _builtin() -> dict[str, Source]:

@@ -41,8 +41,8 @@ def find_episodes(
     """Find the spells in which a pair was divergent.
 
     A spell is divergent while the short correlation stands against the sign of a reference that
-    was at least 0.25 strong; spells less than ``merge`` rows apart are one episode. Everything in
-    the first ten columns is known at ``start``; the outcome uses the ``horizon`` rows after it.
+    was at least 0.25 strong; spells less than ``merge`` rows apart are one episode. The columns
+    from ``start`` to ``gap_z`` are known at ``start``; the others look ahead.
 
     Parameters
     ----------
@@ -65,11 +65,13 @@ def find_episodes(
     -------
     DataFrame
         One row an episode: ``start``, ``reference``, ``midpoint``, ``r_short``, ``r_long``,
-        ``gap_z``, ``is_entry`` (at least 750 earlier returns and 252 rows after the previous
-        entry), ``end`` (the first row that is not divergent; NaT while it lasts), ``rows``,
-        ``depth`` (most extreme short correlation), ``censored``, ``resolved_into`` (state at the
-        end), ``fresh``, ``outcome`` (structural, transient or open), and how the price gap closed
-        within ``horizon``: ``pathway``, ``direction``, ``asset_move``, ``benchmark_move``.
+        ``gap_z``; ``entry`` (the first row of a spell in it with at least 750 earlier returns and
+        252 rows after the previous entry, or NaT), ``end`` (the first row that is not divergent;
+        NaT while it may still go on), ``rows``, ``depth`` (most extreme short correlation),
+        ``censored``, ``resolved_into`` (state at the end), ``fresh``, ``outcome`` (structural,
+        transient, or open while the horizon has not passed), both read from ``start``, and how
+        the price gap closed within ``horizon``: ``pathway``, ``direction``, ``asset_move``,
+        ``benchmark_move``.
 
     Raises
     ------
@@ -100,25 +102,26 @@ def episodes_of(
     check_windows(len(values), short_window, long_window, horizon)
     x, y = legs(values)
     history = state_history(x, y, short_window, long_window)
-    spells = merge_spells(
-        (history["state"] == "divergent").to_numpy(), short_window // 2 if merge is None else merge
-    )
+    divergent = (history["state"] == "divergent").to_numpy()
+    merge = short_window // 2 if merge is None else merge
+    spells = merge_spells(divergent, merge)
+    entries = entry_rows(divergent)
     log_prices = np.log(pair.prices.to_numpy())[1:]
     returns = pair.returns.to_numpy()
     dates = pair.returns.index
-    rows, last_entry = [], -ENTRY_SPACING
+    rows = []
     for first, stop in spells:
-        is_entry = first >= ENTRY_HISTORY and first - last_entry >= ENTRY_SPACING
-        last_entry = first if is_entry else last_entry
+        mine = [e for e in entries if first <= e < stop]
         at = history.iloc[first]
         sign = -1 if at["reference"] < 0 else 1
-        censored = stop == len(values)
+        # A spell that ended less than a merge ago may still go on.
+        censored = len(values) - stop < max(merge, 1)
         oriented = sign * history["r_short"].to_numpy()[first:stop]
         row: dict[str, Any] = {
             "start": dates[first],
             **{k: float(at[k]) for k in ("reference", "midpoint", "r_short", "r_long")},
             "gap_z": np.nan,
-            "is_entry": is_entry,
+            "entry": dates[mine[0]] if mine else pd.NaT,
             "end": pd.NaT if censored else dates[stop],
             "rows": stop - first,
             "depth": float(sign * oriented.min()),
@@ -138,7 +141,7 @@ _COLUMNS = [
     "r_short",
     "r_long",
     "gap_z",
-    "is_entry",
+    "entry",
     "end",
     "rows",
     "depth",
@@ -151,6 +154,15 @@ _COLUMNS = [
     "asset_move",
     "benchmark_move",
 ]
+
+
+def entry_rows(divergent: np.ndarray[Any, Any]) -> list[int]:
+    """First rows of spells with enough history, far enough from the pair's previous entry."""
+    entries: list[int] = []
+    for first, _ in merge_spells(divergent, 1):
+        if first >= ENTRY_HISTORY and (not entries or first - entries[-1] >= ENTRY_SPACING):
+            entries.append(first)
+    return entries
 
 
 def merge_spells(flag: np.ndarray[Any, Any], merge: int) -> list[tuple[int, int]]:
@@ -172,6 +184,8 @@ def _outcome(
     if end > x.size:
         return {"fresh": np.nan, "outcome": "open"}
     fresh = float(pearson(x[begin:end], y[begin:end]))
+    if not np.isfinite(fresh):
+        return {"fresh": np.nan, "outcome": "unreadable"}
     return {
         "fresh": fresh,
         "outcome": "structural" if is_structural(fresh, sign, middle) else "transient",

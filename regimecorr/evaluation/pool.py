@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from regimecorr.errors import DegenerateRegimeWarning, EstimationError
 from regimecorr.evaluation.pooling import MEMBERS, Array, pool_weights
 from regimecorr.models.base import CorrelationResult, Futures, IntArray
-from regimecorr.models.breaks import BreakCorrelation
+from regimecorr.models.breaks import BreakCorrelation, BreakResult
 from regimecorr.models.constant import ConstantCorrelation
 from regimecorr.models.dcc import DCC
 from regimecorr.models.drifting import DriftingCorrelation
@@ -39,13 +39,14 @@ Reader = Callable[[Futures], Array]
 
 @dataclass(slots=True)
 class Member:
-    """One member of the pool: its fit, its futures, and why it failed if it did."""
+    """One member of the pool: fit, futures, why it failed if it did, what to know if it did not."""
 
     name: str
     fit: CorrelationResult | None = None
     futures: Futures | None = None
     outer: Array = field(default_factory=lambda: np.empty((0, 2)))
     reason: str = ""
+    note: str = ""
 
     @property
     def score(self) -> float:
@@ -103,11 +104,11 @@ def run_pool(
     margins: MarginsResult,
     priors: dict[str, float],
     *,
-    sign: int,
+    flip: Array,
     horizon: int,
     recent: int,
     n_paths: int,
-    structural: Reader,
+    chance: Reader,
     rng: np.random.Generator,
     n_jobs: int,
     done: Callable[[str], None],
@@ -117,17 +118,17 @@ def run_pool(
     Parameters
     ----------
     returns : DataFrame of shape (n_obs, 2)
-        Returns with the asset multiplied by ``sign``.
+        Returns multiplied by ``flip``.
     margins : MarginsResult
         Fitted on these returns.
     priors : dict
         Prior probability by member.
-    sign : int
-        ``o``; futures are multiplied back, so what they give is raw.
+    flip : ndarray of shape (2,)
+        Signs of the legs; futures are multiplied back, so what they give is raw.
     horizon, recent, n_paths : int
         Rows ahead, rows of the recent mean, paths of each member.
-    structural : callable
-        Reads off futures whether each path is structural.
+    chance : callable
+        Reads off futures each path's chance of being structural.
     rng : Generator
         Spawned once per member in a fixed order, so the answer does not depend on ``n_jobs``.
     n_jobs : int
@@ -152,18 +153,17 @@ def run_pool(
             fit: CorrelationResult = SPECS[name].fit(returns, margins=margins)
             futures = fit.simulate(n_paths, horizon, main, n_draws=OUTER_DRAWS, recent=recent)
             outer = futures
-            if name == "break":
-                # The interval doubts the hazard itself: draws from the declared grid.
-                hazards = extra.choice(SPECS[name].hazards, OUTER_DRAWS)
-                outer = fit.simulate(
-                    n_paths, horizon, extra, n_draws=OUTER_DRAWS, recent=recent, options=hazards
+            if isinstance(fit, BreakResult):
+                # The interval doubts the hazard itself: every one of the declared grid alike.
+                outer = fit.with_equal_hazards().simulate(
+                    n_paths, horizon, extra, n_draws=OUTER_DRAWS, recent=recent
                 )
-                _unorient(outer, sign)
-            _unorient(futures, sign)
+                _unorient(outer, flip)
+            _unorient(futures, flip)
             if not np.isfinite(fit.score) or not np.all(np.isfinite(futures.returns)):
                 raise EstimationError(f"score {fit.score:g} or simulated returns are not finite")
-            member.fit, member.futures, member.reason = fit, futures, fit.message
-            member.outer = _halves(structural(outer), outer.draw)
+            member.fit, member.futures, member.note = fit, futures, fit.message
+            member.outer = _halves(chance(outer), outer.draw)
         except Exception as error:  # the reason is reported in the verdict, and two failures raise
             member.reason = f"{type(error).__name__}: {error}"
         done(name)
@@ -202,9 +202,8 @@ def _halves(hits: Array, draw: IntArray) -> Array:
     return out
 
 
-def _unorient(futures: Futures, sign: int) -> None:
-    """Undo the orientation of the asset's returns in place."""
-    if sign < 0:
-        futures.returns[:, :, 0] *= -1.0
-        futures.correlation[:] *= -1.0
-        futures.recent[:] *= -1.0
+def _unorient(futures: Futures, flip: Array) -> None:
+    """Undo the orientation of the legs in place."""
+    futures.returns[:] *= flip
+    futures.correlation[:] *= flip.prod()
+    futures.recent[:] *= flip.prod()

@@ -93,9 +93,11 @@ def probability_interval(
     first, second : ndarray of shape (n_draws,)
         Two estimates of each draw's probability from independent halves of its paths. Their
         covariance over draws is the variance of the probability itself; the rest of the variance
-        is Monte Carlo.
+        is Monte Carlo. One standard error of that covariance is added: with few paths the
+        interval grows, it never shrinks to a point by luck.
     p : float
-        The pooled probability, which the interval is centred on and widened to contain.
+        The pooled probability. The draws are moved so that their mean is ``p`` (drawing hazards
+        and weights shifts it a little), and the interval is widened to contain it.
     mass : float, default 0.90
         Mass between the lower and the upper quantile.
 
@@ -105,7 +107,9 @@ def probability_interval(
     """
     both = 0.5 * (first + second)
     spread = float(both.var(ddof=1))
-    true = max(float(np.cov(first, second)[0, 1]), 0.0)
+    (var_first, covariance), (_, var_second) = np.cov(first, second)
+    error = np.sqrt((var_first * var_second + covariance**2) / (len(both) - 1))
+    true = max(float(covariance), 0.0) + float(error)
     shrink = np.sqrt(min(true / spread, 1.0)) if spread > 0 else 0.0
     draws = np.clip(p + (both - both.mean()) * shrink, 0.0, 1.0)
     tail = 0.5 * (1.0 - mass)

@@ -21,6 +21,8 @@ from regimecorr.events import (
 from regimecorr.kernels.rolling import first_passage_above, path_correlation
 from regimecorr.models.base import Futures
 
+MIN_ROWS = 10  # fewer do not make a correlation
+
 
 class Events:
     """The events of one pair at one date, readable off any futures."""
@@ -42,10 +44,30 @@ class Events:
         logs = np.log(self._last) + np.cumsum(futures.returns, axis=1)
         return np.asarray(np.exp(logs) if self._basis == "levels" else logs, dtype=float)
 
+    def fresh(self, futures: Futures) -> Array:
+        """Correlation of each path's fresh window."""
+        return fresh_correlation(self.paths(futures), self.horizon)
+
     def structural(self, futures: Futures) -> Array:
         """Whether each path ends nearer to the diverged level."""
-        fresh = fresh_correlation(self.paths(futures), self.horizon)
-        return np.asarray(is_structural(fresh, self.here.sign, self.here.midpoint))
+        return np.asarray(is_structural(self.fresh(futures), self.here.sign, self.here.midpoint))
+
+    def chance(self, futures: Futures) -> Array:
+        """Each path's chance of being structural given its latent correlation.
+
+        The sampling error of the fresh correlation, in Fisher z, is taken from all paths
+        together: the average is `structural`'s (for DCC, whose latent path feeds on the shocks,
+        nearly so) and the scatter between paths is smaller. On level bases it is `structural`
+        itself.
+        """
+        if self._basis != "returns":
+            return self.structural(futures).astype(float)
+        sign = self.here.sign
+        begin, end = fresh_slice(self.horizon)
+        latent = _fisher(sign * futures.correlation[:, begin:end].mean(axis=1))
+        error = np.sort(_fisher(sign * self.fresh(futures)) - latent)
+        needed = _fisher(np.array(sign * self.here.midpoint)) - latent
+        return np.asarray(np.searchsorted(error, needed) / error.size, dtype=float)
 
     def unchanged(self, futures: Futures) -> Array:
         """Whether each path is transient and its relationship never changed.
@@ -74,6 +96,10 @@ class Events:
         )
         counts = np.bincount(first, minlength=self.horizon + 1)[1:]
         return np.asarray(np.cumsum(counts) / len(first), dtype=float)
+
+
+def _fisher(r: Array) -> Array:
+    return np.asarray(np.arctanh(np.clip(r, -0.999999, 0.999999)), dtype=float)
 
 
 def aggregate(values: Array, rows: int, step: int) -> Array:
@@ -125,7 +151,8 @@ def _variant(
     series = values if length == 1 else aggregate(values, length, step)
     short, long = short_window // step, long_window // step
     nothing = {"r_short": np.nan, "reference": np.nan, "state": "unknown", "p_raw": np.nan}
-    if short < 10 or short + long > len(series):
+    fresh_rows = (horizon - horizon // 2 - length + step) // step
+    if min(short, fresh_rows) < MIN_ROWS or short + long > len(series):
         return nothing
     try:
         here = situation(series, short, long)

@@ -15,6 +15,7 @@ from regimecorr.models.switching import SwitchingResult, regime_names
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STAY_ROWS = (21, 63, 126, 252)
 _DRAWS = 200
+_GAP_COLUMNS = [f"p{walk}{way}" for walk in ("", "_random_walk") for way in ("", "_up", "_down")]
 
 
 def regime_table(pool: Pool, sign: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -99,7 +100,7 @@ def gap_table(
     """
     gap = read_gap(np.log(pair.prices.to_numpy()), long_window)
     index = pd.Index(["asset-led", "benchmark-led", "open"], name="pathway")
-    table = pd.DataFrame(np.nan, index=index, columns=["p", "p_up", "p_down", "p_random_walk"])
+    table = pd.DataFrame(np.nan, index=index, columns=_GAP_COLUMNS)
     table.attrs = {
         "level": gap.level,
         "z": gap.z,
@@ -113,10 +114,10 @@ def gap_table(
     spread = pair.returns.to_numpy().std(axis=0)
     walks = gap_pathways(gap, rng.standard_normal((n_paths, horizon, 2)) * spread)
     for name in index:
-        mine = models["pathway"] == name
-        table.loc[name, "p"] = mine.mean()
-        table.loc[name, "p_random_walk"] = (walks["pathway"] == name).mean()
-        if name != "open":
-            table.loc[name, "p_up"] = (mine & (models["direction"] == "up")).mean()
-            table.loc[name, "p_down"] = (mine & (models["direction"] == "down")).mean()
+        for column, paths in (("p", models), ("p_random_walk", walks)):
+            mine = paths["pathway"] == name
+            table.loc[name, column] = mine.mean()
+            if name != "open":
+                table.loc[name, f"{column}_up"] = (mine & (paths["direction"] == "up")).mean()
+                table.loc[name, f"{column}_down"] = (mine & (paths["direction"] == "down")).mean()
     return table

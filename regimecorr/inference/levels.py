@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from regimecorr.data.alignment import AlignedPair, align
+from regimecorr.episodes.detect import merge_spells
 from regimecorr.errors import DataError
 from regimecorr.events import Array, check_windows, legs
 from regimecorr.kernels.resample import stationary_indices
 from regimecorr.kernels.rolling import rolling_pearson
 
 MEAN_BLOCK = 20.0
+MERGE = 10
+BAND = (0.6, 0.9)
+THRESHOLD = 0.3
+N_BOOT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,13 @@ class LevelFigures:
     share_in_band : float
         Share of rows with the long level correlation in the band.
     episodes_per_year : float
-        Entries a year (252 rows): short level correlation turning negative while the long one is
-        at least the threshold.
+        Episodes a year (252 rows): spells with a negative short level correlation while the long
+        one is at least the threshold, spells less than 10 rows apart being one.
     share_resolved : float
-        Share of entries with ``horizon`` later rows whose short level correlation is back at zero
-        or above within them; NaN without such entries.
+        Share of episodes with ``horizon`` later rows whose short level correlation is back at zero
+        or above within them; NaN without such episodes.
     share_long_negative : float
-        Share of the same entries in which the long level correlation falls below zero within them.
+        Share of the same episodes in which the long level correlation falls below zero within them.
     """
 
     share_in_band: float
@@ -93,10 +98,10 @@ def audit_levels(
     as_of: Any = None,
     short_window: int = 90,
     long_window: int = 252,
-    band: tuple[float, float] = (0.6, 0.9),
-    threshold: float = 0.3,
+    band: tuple[float, float] = BAND,
+    threshold: float = THRESHOLD,
     horizon: int = 252,
-    n_boot: int = 200,
+    n_boot: int = N_BOOT,
     rng: int | np.random.Generator | None = 0,
 ) -> LevelAudit:
     """Audit a chart of price-level correlations.
@@ -211,7 +216,8 @@ def _counts(
     long = rolling_pearson(x, y, long_window)[long_window - 1 :]
     n = short.size
     inside = int(np.sum((long >= band[0]) & (long <= band[1])))
-    entry = np.flatnonzero((short[1:] < 0) & (short[:-1] >= 0) & (long[1:] >= threshold)) + 1
+    spells = merge_spells((short < 0) & (long >= threshold), MERGE)
+    entry = np.array([first for first, _ in spells if first > 0], dtype=int)
     matured = entry[entry + horizon < n]
     resolved = sum(bool(np.any(short[e : e + horizon + 1] >= 0)) for e in matured)
     negative = sum(bool(np.any(long[e : e + horizon + 1] < 0)) for e in matured)

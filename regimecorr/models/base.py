@@ -136,7 +136,7 @@ class CorrelationResult(ABC):
         return len(self.filtered)
 
     @abstractmethod
-    def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> Any:
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator) -> Any:
         """Draw parameters given the data."""
 
     @abstractmethod
@@ -160,7 +160,6 @@ class CorrelationResult(ABC):
         *,
         n_draws: int = N_DRAWS,
         recent: int = RECENT_ROWS,
-        options: Any = None,
     ) -> Futures:
         """Continue from the last row of the sample, with parameter and state uncertainty.
 
@@ -176,20 +175,23 @@ class CorrelationResult(ABC):
             Number of draws of the parameters (margins and correlation).
         recent : int, default 90
             Rows over which ``Futures.recent`` averages.
-        options : object, optional
-            What a model's own parameter draws take; see `BreakCorrelation`.
 
         Returns
         -------
         Futures
         """
-        if n_paths < 1 or horizon < 1:
-            raise ModelError(f"n_paths={n_paths} and horizon={horizon} must both be at least 1.")
+        for name, value in (
+            ("n_paths", n_paths),
+            ("horizon", horizon),
+            ("n_draws", n_draws),
+            ("recent", recent),
+        ):
+            check_count(name, value)
         recent = min(recent, self.n_obs)
         generator = np.random.default_rng(rng)
         for_parameters, for_margins, for_paths = generator.spawn(3)
         noise = Noise(n_paths, n_draws, for_paths)
-        draws = self._draw_parameters(noise.n_draws, for_parameters, options)
+        draws = self._draw_parameters(noise.n_draws, for_parameters)
         margins = self.margins.draw(noise.n_draws, for_margins)
         rho, z, recent_mean = self._continue(draws, noise, horizon, recent)
         returns = garch_paths(z, noise.draw, *margins)
@@ -218,8 +220,8 @@ class CorrelationResult(ABC):
             history.
         """
         rows = self.n_obs if n_obs is None else n_obs
-        if n_paths < 1 or rows < 1:
-            raise ModelError(f"n_paths={n_paths} and n_obs={rows} must both be at least 1.")
+        check_count("n_paths", n_paths)
+        check_count("n_obs", rows)
         generator = np.random.default_rng(rng)
         for_parameters, for_paths = generator.spawn(2)
         noise = Noise(n_paths, n_paths, for_paths)
@@ -243,6 +245,12 @@ class CorrelationResult(ABC):
 Result = TypeVar("Result", bound=CorrelationResult)
 
 
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise `ModelError` unless the value is a whole number, large enough."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ModelError(f"{name}={value!r} must be a whole number, at least {least}.")
+
+
 def check_distribution(dist: str) -> None:
     """Raise `ModelError` unless the distribution is known."""
     if dist not in get_args(Distribution):
@@ -251,11 +259,11 @@ def check_distribution(dist: str) -> None:
 
 def check_positive(name: str, values: Sequence[float]) -> None:
     """Raise `ModelError` unless there are values and all are positive and finite."""
-    array = np.asarray(values, dtype=float)
-    if array.size == 0 or not np.all(np.isfinite(array) & (array > 0.0)):
+    array = np.atleast_1d(np.asarray(values, dtype=float))
+    if np.ndim(values) == 0 or array.size == 0 or not np.all(np.isfinite(array) & (array > 0.0)):
         raise ModelError(
-            f"{name}={tuple(values)} must be positive and finite: without spread or drift "
-            "the model could not change, which is ConstantCorrelation."
+            f"{name}={values} must be a sequence of positive, finite numbers: without spread or "
+            "drift the model could not change, which is ConstantCorrelation."
         )
 
 
@@ -305,10 +313,10 @@ class CorrelationModel(ABC, Generic[Result]):
         if margins is None:
             spec = self.margins
             margins = identity_margins(returns) if spec is None else spec.fit(returns)
-        elif len(margins.std_resid) != len(returns):
+        elif not np.array_equal(margins.returns.to_numpy(), np.asarray(returns, dtype=float)):
             raise ModelError(
-                f"The fitted margins have {len(margins.std_resid)} rows and the returns "
-                f"{len(returns)}; fit the margins on the same returns."
+                f"The fitted margins belong to other returns ({margins.returns.shape[0]} rows of "
+                f"{', '.join(margins.names)}); fit the margins on these returns."
             )
         z = np.ascontiguousarray(margins.std_resid.to_numpy(dtype=float))
         if z.shape[1] != 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -36,11 +37,20 @@ _MEANS = 7
 
 
 class BreakResult(GridResult):
-    """Posterior of the break model.
+    """Posterior of the break model."""
 
-    `simulate` takes ``options``: an array of n_draws hazards, each one of the specification's, to
-    condition the draws on (the verdict's interval uses it); NaN leaves a draw to the posterior.
-    """
+    def with_equal_hazards(self) -> BreakResult:
+        """Return the result with every hazard of the declared grid equally likely.
+
+        One pair says little about how often it breaks; the verdict's interval doubts its answer.
+        The other parameters keep their posterior given the hazard.
+        """
+        hazards = self._settings.hazard
+        totals = {h: self._posterior[hazards == h].sum() for h in np.unique(hazards)}
+        posterior = self._posterior / np.array([totals[h] for h in hazards])[:, None]
+        doubtful = copy.copy(self)
+        doubtful.__dict__["_posterior"] = posterior / len(totals)
+        return doubtful
 
     def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
         table = self._settings.table.iloc[setting]

@@ -106,7 +106,7 @@ class ConstantCorrelation(CorrelationModel[ConstantResult]):
         """
         given = require_params(params, ("rho", "nu"))
         fitted, z = self._residuals(returns, margins)
-        grid = np.array([np.clip(np.arctanh(given["rho"]), -Z_LIMIT - 1, Z_LIMIT + 1)])
+        grid = np.array([np.arctanh(given["rho"])])
         nodes, zero = np.array([given["nu"]]), np.zeros(1)
         result = self._result(fitted, z, grid, np.ones(1), nodes, zero)
         result.params["rho"] = given["rho"]

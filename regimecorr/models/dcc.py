@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from regimecorr.errors import ConvergenceWarning, ModelError
+from regimecorr.errors import ConvergenceWarning, ModelError, warn_user
 from regimecorr.kernels.dcc import dcc_correlation, dcc_loglikelihood, dcc_paths, dcc_scores
 from regimecorr.models.base import (
     Array,
@@ -141,7 +139,7 @@ class DCCResult(CorrelationResult):
         errors = np.sqrt(np.diag(chain @ self._covariance @ chain.T))
         return pd.Series(errors[1:], index=self.params.index)
 
-    def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> Array:
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator) -> Array:
         if not self._estimated:
             return np.tile(self._theta, (n_draws, 1))
         return _natural(normal_draws(_unconstrained(self._theta), self._covariance, n_draws, rng))
@@ -248,7 +246,7 @@ class DCC(CorrelationModel[DCCResult]):
         message = ""
         if not converged:
             message = f"DCC did not converge: {best.message}; gradient {gradient:.1e} a row."
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            warn_user(message, ConvergenceWarning)
         return DCCResult(margins, z, theta, estimated=True, converged=converged, message=message)
 
     def filter(
@@ -270,6 +268,8 @@ class DCC(CorrelationModel[DCCResult]):
                 f"a={given['a']}, b={given['b']}: both must be at least 0 and sum to below 1."
             )
         fitted, z = self._residuals(returns, margins)
-        level = correlation_target(z) if target is None else target
+        level = correlation_target(z) if target is None else float(target)
+        if not -1.0 < level < 1.0:
+            raise ModelError(f"target={level} must be a correlation within (-1, 1).")
         theta = np.array([level, *(given[n] for n in names)])
         return DCCResult(fitted, z, theta, estimated=False)

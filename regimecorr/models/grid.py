@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -256,17 +255,10 @@ class GridResult(CorrelationResult):
             total += weight
         return pd.Series(out / total, index=self.filtered.index, name="smoothed")
 
-    def _draw_parameters(self, n_draws: int, rng: np.random.Generator, options: Any) -> GridDraws:
-        weights = self._posterior.copy()
-        setting, node = np.empty((2, n_draws), dtype=np.int64)
-        uniforms = rng.random(n_draws)
-        for i, hazard in enumerate(np.full(n_draws, np.nan) if options is None else options):
-            pool = weights
-            if not np.isnan(hazard):
-                pool = weights * np.isclose(self._settings.hazard, hazard)[:, None]
-            cumulative = np.cumsum(pool.ravel())
-            flat = int(np.searchsorted(cumulative, uniforms[i] * cumulative[-1], side="right"))
-            setting[i], node[i] = divmod(min(flat, cumulative.size - 1), self._nodes.size)
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator) -> GridDraws:
+        cumulative = np.cumsum(self._posterior.ravel())
+        flat = np.searchsorted(cumulative, rng.random(n_draws) * cumulative[-1], side="right")
+        setting, node = np.divmod(np.minimum(flat, cumulative.size - 1), self._nodes.size)
         return GridDraws(setting, node, self._nodes[node])
 
     def _continue(
@@ -290,7 +282,7 @@ class GridResult(CorrelationResult):
         return rho, correlate(noise.shocks(draws.nu, horizon), rho), recent_mean
 
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        draws = self._draw_parameters(noise.n_draws, rng, None)
+        draws = self._draw_parameters(noise.n_draws, rng)
         uniforms = noise.uniform()
         start = np.empty(noise.draw.size)
         pairs = draws.setting * self._nodes.size + draws.node

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from regimecorr.errors import ConvergenceWarning, EstimationError, ModelError
+from regimecorr.errors import ConvergenceWarning, EstimationError, ModelError, warn_user
 from regimecorr.kernels.garch import garch_variance
 
 Array = npt.NDArray[np.float64]
@@ -117,8 +117,11 @@ def _feasible_draws(theta: Array, cov: Array, n: int, rng: np.random.Generator) 
         missing -= len(kept[-1])
         if missing == 0:
             return np.concatenate(kept)
+    if missing < n:
+        found = np.concatenate(kept)
+        return found[np.arange(n) % len(found)]
     raise EstimationError(
-        "Fewer than one in two hundred draws from the covariance of the margins is stationary; "
+        "None of the draws from the covariance of the margins is stationary; "
         "the margins are not identified on this sample. Use a longer one."
     )
 
@@ -184,7 +187,7 @@ class GARCH:
         names = tuple(str(c) for c in frame.columns)
         bad = [f.message for f in fits if f.message]
         for message in bad:
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warn_user(message, ConvergenceWarning)
         volatility = pd.DataFrame({n: f.volatility for n, f in zip(names, fits, strict=True)})
         volatility.index = frame.index
         mu = np.array([f.params[0] for f in fits])
@@ -219,12 +222,15 @@ class GARCH:
         fit = model.fit(disp="off", show_warning=False, options={"ftol": 1e-10, "maxiter": 500})
         message = ""
         if fit.convergence_flag != 0:
-            again = model.fit(
-                disp="off",
-                show_warning=False,
-                starting_values=fit.params.to_numpy(),
-                options={"ftol": 1e-8, "maxiter": 2000},
-            )
+            with warnings.catch_warnings():
+                # arch remarks on starting values at a bound; whether it converges is checked here.
+                warnings.simplefilter("ignore")
+                again = model.fit(
+                    disp="off",
+                    show_warning=False,
+                    starting_values=fit.params.to_numpy(),
+                    options={"ftol": 1e-8, "maxiter": 2000},
+                )
             fit = again if again.loglikelihood >= fit.loglikelihood else fit
             if again.convergence_flag != 0:
                 message = (

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from regimecorr.errors import DegenerateRegimeWarning, ModelError
+from regimecorr.errors import DegenerateRegimeWarning, ModelError, warn_user
 from regimecorr.kernels.hamilton import (
     hamilton_filter,
     kim_smoother,
@@ -34,6 +32,7 @@ from regimecorr.models.base import (
     Distribution,
     IntArray,
     Noise,
+    check_count,
     check_distribution,
 )
 from regimecorr.models.grid import require_params
@@ -165,9 +164,7 @@ class SwitchingResult(CorrelationResult):
         filtered = hamilton_filter(dens, p.transition, stationary(p.transition))[2]
         return p.rho, filtered[-1], np.diag(p.transition)
 
-    def _draw_parameters(
-        self, n_draws: int, rng: np.random.Generator, options: Any
-    ) -> list[RegimeParams]:
+    def _draw_parameters(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
         return self.draw_regimes(n_draws, rng)
 
     def _continue(
@@ -244,12 +241,8 @@ class SwitchingCorrelation(CorrelationModel[SwitchingResult]):
 
     def __post_init__(self) -> None:
         check_distribution(self.dist)
-        if self.n_regimes < 2:
-            raise ModelError(
-                f"n_regimes={self.n_regimes} must be at least 2; one regime is ConstantCorrelation."
-            )
-        if self.n_starts < 1:
-            raise ModelError(f"n_starts={self.n_starts} must be at least 1.")
+        check_count("n_regimes", self.n_regimes, 2)
+        check_count("n_starts", self.n_starts)
 
     def _estimate(self, margins: MarginsResult, z: Array) -> SwitchingResult:
         found, values, converged = fit_regimes(
@@ -267,12 +260,11 @@ class SwitchingCorrelation(CorrelationModel[SwitchingResult]):
         )
         occupancy = result.smoothed_probabilities.sum()
         if occupancy.min() < _MIN_OCCUPANCY:
-            warnings.warn(
+            warn_user(
                 f"Regime {occupancy.idxmin()!r} holds {occupancy.min():.1f} of {len(z)} rows, "
                 f"fewer than {_MIN_OCCUPANCY:.0f}: the data may not have {self.n_regimes} "
                 "correlation regimes.",
                 DegenerateRegimeWarning,
-                stacklevel=3,
             )
         return result
 
@@ -304,14 +296,22 @@ class SwitchingCorrelation(CorrelationModel[SwitchingResult]):
         names = regime_names(self.n_regimes)
         keys = [f"rho_{n}" for n in names] + [f"p_{n}" for n in names]
         given = require_params(params, (*keys, "nu") if self.dist == "t" else tuple(keys))
+        stay = np.array([given[f"p_{n}"] for n in names])
         if transition is None:
             if self.n_regimes != 2:
                 raise ModelError("Pass transition= for more than two regimes.")
-            low, high = given["p_low"], given["p_high"]
-            transition = np.array([[low, 1.0 - low], [1.0 - high, high]])
+            transition = np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]])
         matrix = np.ascontiguousarray(transition, dtype=float)
-        if matrix.shape != (self.n_regimes,) * 2 or not np.allclose(matrix.sum(axis=1), 1.0):
-            raise ModelError("transition must be square, one row per regime, rows summing to 1.")
+        if (
+            matrix.shape != (self.n_regimes,) * 2
+            or np.any(matrix < 0.0)
+            or not np.allclose(matrix.sum(axis=1), 1.0)
+            or not np.allclose(np.diag(matrix), stay)
+        ):
+            raise ModelError(
+                "transition must be square, one row per regime, of probabilities that sum to 1 by "
+                "row, with the given probabilities of staying on the diagonal."
+            )
         rho = np.array([given[f"rho_{n}"] for n in names])
         if np.any(np.diff(rho) < 0) or np.any(np.abs(rho) >= 1):
             raise ModelError(f"Regime correlations must ascend within (-1, 1); got {rho.tolist()}.")

@@ -1,1 +1,9 @@
 """Pictures, made from the frames of a verdict. Only this room draws."""
+
+from __future__ import annotations
+
+from regimecorr.plotting.forecast import plot_forecast
+from regimecorr.plotting.panels import plot_correlation, plot_prices
+from regimecorr.plotting.probability import plot_probability
+
+__all__ = ["plot_correlation", "plot_forecast", "plot_prices", "plot_probability"]

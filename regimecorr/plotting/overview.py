@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from regimecorr.plotting.panels import (
-    plot_correlation,
-    plot_forecast,
-    plot_prices,
-    plot_probability,
-)
+from regimecorr.plotting.forecast import plot_forecast
+from regimecorr.plotting.panels import plot_correlation, plot_prices
+from regimecorr.plotting.probability import plot_probability
 from regimecorr.plotting.style import VERMILLION, literal, new_figure, style
 
 if TYPE_CHECKING:

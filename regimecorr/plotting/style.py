@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from regimecorr.files import replace_file
+from regimecorr.formatting import signed
 
 #: Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE = "#0072B2"
@@ -23,7 +30,6 @@ GREY = "#666666"
 SILVER = "#999999"
 PALE = "#E8E8E8"
 
-FORMATS = ("pdf", "png", "svg")
 _RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -82,16 +88,9 @@ def literal(text: str, limit: int = 28) -> str:
     return " " + shown if shown.startswith("_") else shown
 
 
-def percent(value: float) -> str:
-    """Write a probability in whole percent; what is not certain is never written as 0 or 100."""
-    if 0.0 < value < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= value < 1.0 else f"{value:.0%}"
-
-
-def signed(value: float) -> str:
+def number(value: float) -> str:
     """Write a correlation with its sign, as the ticks of an axis do."""
-    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return signed(value, minus="\N{MINUS SIGN}")
 
 
 def spread(values: list[float], distance: float) -> list[float]:
@@ -110,6 +109,34 @@ def spread(values: list[float], distance: float) -> list[float]:
     return out
 
 
+def legend_above(
+    ax: Axes, columns: int, handles: list[Any] | None = None, labels: list[str] | None = None
+) -> None:
+    """Draw a legend in the line of the title, where it hides no data."""
+    known, names = ax.get_legend_handles_labels()
+    ax.legend(
+        known if handles is None else handles,
+        names if labels is None else labels,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.2,
+        ncols=columns,
+        columnspacing=0.8,
+        handlelength=1.2,
+        handletextpad=0.4,
+    )
+
+
+def correlation_limits(values: npt.NDArray[np.float64], share: float = 0.04) -> tuple[float, float]:
+    """Return limits around values and zero, with room for a share of the span, in [-1, 1]."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return -1.0, 1.0
+    low, high = min(float(known.min()), 0.0), max(float(known.max()), 0.0)
+    room = max(share * (high - low), 0.02)
+    return max(low - room, -1.0), min(high + room, 1.0)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a picture without clock or random identifiers: the same figure gives the same file.
 
@@ -118,9 +145,11 @@ def save(figure: Figure, path: Path) -> None:
     figure : Figure
         What to write.
     path : Path
-        File whose extension is one of `FORMATS`.
+        File whose extension is one of `PICTURE_SUFFIXES`; it appears whole or not at all.
     """
     kind = path.suffix.lower().removeprefix(".")
     nothing = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+    target = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "regimecorr"}):
-        figure.savefig(path, format=kind, dpi=150, metadata=nothing.get(kind))
+        figure.savefig(target, format=kind, dpi=150, metadata=nothing.get(kind))
+    replace_file(path, target.getvalue())

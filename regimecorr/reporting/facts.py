@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regimecorr.reporting.numbers import day, signed
+from regimecorr.formatting import day, signed
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -63,7 +63,8 @@ def members(v: Verdict) -> pd.DataFrame:
 def failed(v: Verdict) -> pd.DataFrame:
     """Return the members without a probability because their estimation failed."""
     rows = members(v)
-    return rows[(rows["reason"] != "") & ~(rows["weight"] > 0)]
+    nothing = rows["score"].isna() & rows["p_structural"].isna()
+    return rows[(rows["reason"] != "") & nothing]
 
 
 def family_range(v: Verdict) -> pd.Series:

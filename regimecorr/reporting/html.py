@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
+from regimecorr.files import replace_file
+from regimecorr.formatting import day, percent, signed
 from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
@@ -19,7 +20,6 @@ from regimecorr.reporting.facts import (
     definition,
     fresh_window,
 )
-from regimecorr.reporting.numbers import day, percent, signed
 from regimecorr.reporting.tables import report_tables
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def write_html(v: Verdict, path: Path) -> Path:
             f"The folder {str(folder)!r} does not exist, so {path.name!r} cannot be written; "
             "create it first."
         )
-    _replace(path, render_html(v).encode("utf-8"))
+    replace_file(path, render_html(v).encode("utf-8"))
     return path
 
 
@@ -99,8 +99,8 @@ def render_html(v: Verdict) -> str:
         warnings=[
             text
             for text, applies in (
-                (LEVEL_WARNING, v.basis != "returns"),
                 (SIMULATED_WARNING, bool(v.data.get("simulated"))),
+                (LEVEL_WARNING, v.basis != "returns"),
             )
             if applies
         ],
@@ -125,14 +125,3 @@ def _inline_svg(v: Verdict) -> str:
     return (
         opening.replace("<svg", '<svg role="img" aria-labelledby="figure"', 1) + svg[head.end() :]
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside the target, then move: a reader never sees half a file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

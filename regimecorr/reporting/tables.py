@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from regimecorr.formatting import count, day, percent, signed, with_bounds
 from regimecorr.reporting.facts import members
-from regimecorr.reporting.numbers import count, day, percent, signed, with_bounds
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -64,8 +64,8 @@ def _models(v: Verdict) -> Table:
             percent(row["p_structural"]),
             percent(row["p_unchanged"]),
             "n/a" if pd.isna(row["score"]) else f"{row['score']:.2f}",
-            "yes" if row["converged"] else "no",
-            str(row["reason"]),
+            "n/a" if pd.isna(row["converged"]) else "yes" if row["converged"] else "no",
+            str(row["reason"] or row["note"]),
         )
         for name, row in v.models.loc[ordered + rest].iterrows()
     ]
@@ -140,7 +140,7 @@ def _episodes(v: Verdict) -> Table:
             day(row["start"]),
             "lasts" if row["censored"] else day(row["end"]),
             count(row["rows"]),
-            "yes" if row["is_entry"] else "no",
+            "yes" if pd.notna(row["entry"]) else "no",
             signed(row["reference"]),
             signed(row["midpoint"]),
             signed(row["depth"]),
@@ -180,6 +180,8 @@ def _gap(v: Verdict) -> Table:
             percent(row["p_up"]),
             percent(row["p_down"]),
             percent(row["p_random_walk"]),
+            percent(row["p_random_walk_up"]),
+            percent(row["p_random_walk_down"]),
         )
         for name, row in v.gap.iterrows()
     ]
@@ -190,7 +192,15 @@ def _gap(v: Verdict) -> Table:
         "Price gap",
         f"How the log-price gap, now {z} standard deviations, closes within the horizon, beside "
         "independent random walks.",
-        ("pathway", "pool", "led upward", "led downward", "random walks"),
+        (
+            "pathway",
+            "pool",
+            "led upward",
+            "led downward",
+            "random walks",
+            "led upward",
+            "led downward",
+        ),
         tuple(rows),
     )
 

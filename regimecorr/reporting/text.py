@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from regimecorr.events import WEAK_REFERENCE
+from regimecorr.formatting import count, day, percent, plural, signed, with_bounds
 from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
@@ -20,7 +21,6 @@ from regimecorr.reporting.facts import (
     origin,
     states_that_differ,
 )
-from regimecorr.reporting.numbers import count, day, percent, plural, signed, with_bounds
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -43,9 +43,7 @@ def summary_text(v: Verdict) -> str:
         Without a newline at the end.
     """
     lines: list[str] = []
-    if v.basis != "returns":
-        lines += [*textwrap.wrap(LEVEL_WARNING, WIDTH), ""]
-    lines += _data(v)
+    lines += _opening(v)
     lines += ["", *_state(v), *_probabilities(v)]
     lines += ["", *_regimes(v), *_models(v), *_past(v), *_gap(v)]
     lines += _entry("Levels", v.levels.sentence())
@@ -65,15 +63,17 @@ def _entry(key: str, text: str) -> list[str]:
     )
 
 
-def _data(v: Verdict) -> list[str]:
+def _opening(v: Verdict) -> list[str]:
+    """What must not be missed, simulated prices before all, then the data."""
     index = v.prices.index
     text = (
         f"{v.asset} / {v.benchmark} | {origin(v)} | {day(index[0])} to {day(v.as_of)} | "
         f"{len(index):,} common prices"
     )
-    if v.data.get("simulated"):
-        text = f"{SIMULATED_WARNING} {text}"
-    return textwrap.wrap(" ".join(text.split()), WIDTH)
+    warnings = [SIMULATED_WARNING] if v.data.get("simulated") else []
+    if v.basis != "returns":
+        warnings.append(LEVEL_WARNING)
+    return textwrap.wrap(" ".join([*warnings, *text.split()]), WIDTH)
 
 
 def _state(v: Verdict) -> list[str]:
@@ -158,13 +158,16 @@ def _regimes(v: Verdict) -> list[str]:
 def _models(v: Verdict) -> list[str]:
     lost = failed(v)
     parts: list[str] = []
+    notes: list[str] = []
     for name, row in members(v).iterrows():
         if name in lost.index:
             continue
         p = "" if pd.isna(row["p_structural"]) else f" p {percent(row['p_structural'])}"
         doubt = "" if row["converged"] else " (not converged)"
         parts.append(f"{name} {percent(row['weight'])}{p}{doubt}")
-    lines = _entry("Models", f"by weight: {'; '.join(parts)}")
+        if row["note"]:
+            notes += _entry("", f"Note on {name}: {row['note']}")
+    lines = _entry("Models", f"by weight: {'; '.join(parts)}") + notes
     for name, row in lost.iterrows():
         lines += _entry("", f"FAILED {name}: {row['reason']}")
     return lines
@@ -174,7 +177,7 @@ def _past(v: Verdict) -> list[str]:
     episodes = v.episodes
     if episodes.empty:
         return _entry("Past", "no divergence in this history")
-    outcomes = episodes.loc[episodes["is_entry"].astype(bool), "outcome"]
+    outcomes = episodes.loc[episodes["entry"].notna(), "outcome"]
     tally = ", ".join(
         f"{int((outcomes == name).sum())} {name}" for name in ("structural", "transient", "open")
     )
@@ -209,7 +212,9 @@ def _sensitivity(v: Verdict) -> list[str]:
     for variant, row in v.sensitivity.iterrows():
         p = "" if pd.isna(row["p_raw"]) else f" {percent(row['p_raw'])}"
         parts.append(f"{variant} {row['state']}{p}")
-    lines = _entry("Sensitivity", f"state and raw p_structural: {'; '.join(parts)}")
+    # The verdict itself has no probability then; those of the variants are not about it.
+    how = ", read with their own reference" if v.state == "weak" else ""
+    lines = _entry("Sensitivity", f"state and raw p_structural{how}: {'; '.join(parts)}")
     other = states_that_differ(v)
     if other:
         changes = "; ".join(f"{state} with {', '.join(names)}" for state, names in other.items())

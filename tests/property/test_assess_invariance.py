@@ -72,9 +72,9 @@ def test_negating_the_benchmark_too(prices, base):
     mirror = prices.copy()
     mirror["B"] = 1e4 / mirror["B"]
     other = verdict(mirror)
-    # The asset is turned back, so both legs are negated: shocks differ, the probability does not.
     assert other.state == base.state
-    assert other.p_structural == pytest.approx(base.p_structural, abs=4.5 * np.sqrt(0.5 / PATHS))
+    assert other.p_structural == pytest.approx(base.p_structural, abs=2 / PATHS)
+    assert other.interval == pytest.approx(base.interval, abs=1e-4)
 
 
 def test_swapping_the_assets(prices, base):

@@ -71,6 +71,8 @@ class TestAssess:
         assert json.loads(out)["state"] == "divergent"
         assert err.startswith("regimecorr: warning: calibration='market'")
         assert len(err.strip().splitlines()) == 1
+        assert "Pass --raw to ask for that." in err
+        assert "calibration=None" not in err
 
     def test_arguments_reach_assess(self, answer, capsys):
         line = (
@@ -134,6 +136,10 @@ class TestErrors:
         assert err.startswith("regimecorr: error: ")
         assert message in err
         assert err.count("\n") == 1
+
+    def test_unknown_names_without_prices(self, capsys):
+        assert main(["assess", "--asset", "BTC", "--raw"]) == 2
+        assert "no asset 'BTC' to take without prices" in capsys.readouterr().err
 
     def test_missing_file(self, tmp_path, capsys):
         assert main(["assess", str(tmp_path / "none.csv"), "--raw"]) == 2

@@ -61,6 +61,11 @@ class TestChoice:
         with pytest.raises(errors.UnknownAssetError, match=r"'Z'.*Available: A, B"):
             align(table(), asset="Z")
 
+    @pytest.mark.parametrize("names", [{"asset": 3}, {"benchmark": ("A",)}])
+    def test_name_that_is_no_text(self, names: dict[str, object]) -> None:
+        with pytest.raises(errors.DataError, match=r"names are strings. Available: 'A', 'B'"):
+            align(table(), **names)  # type: ignore[arg-type]
+
     def test_one_column(self) -> None:
         with pytest.raises(errors.DataError, match="one asset"):
             align(table()[["A"]])
@@ -187,12 +192,22 @@ class TestChecks:
         with pytest.raises(errors.ConstantPriceError, match=r"same log return 0.0001"):
             align(table().assign(B=np.exp(1e-4 * np.arange(N))))
 
-    @pytest.mark.parametrize(("power", "words"), [(1, "the same"), (-1, "exactly opposite")])
-    def test_one_series_under_two_names(self, power: int, words: str) -> None:
+    @pytest.mark.parametrize(("power", "r"), [(1, "+1.0000"), (-1, "-1.0000"), (2, "+1.0000")])
+    def test_one_series_under_two_names(self, power: int, r: str) -> None:
         both = table()
         both["B"] = 3.0 * both["A"] ** power
-        with pytest.raises(errors.DuplicateAssetError, match=words):
+        with pytest.raises(errors.DuplicateAssetError, match=f"A and B have a correlation of {r}"):
             align(both)
+
+    @pytest.mark.parametrize(("noise", "refused"), [(1e-6, True), (1e-5, True), (1e-4, False)])
+    def test_nearly_one_series(self, noise: float, refused: bool) -> None:
+        both = table()
+        both["B"] = both["A"] * np.exp(noise * np.random.default_rng(3).standard_normal(N))
+        if refused:
+            with pytest.raises(errors.DuplicateAssetError, match=r"\+0\.99999\d+ .*beyond 0.99999"):
+                align(both)
+        else:
+            assert align(both).report.rows_kept == N
 
     def test_too_few_rows(self) -> None:
         short = table(599)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ class TestFiles:
         prices = load_prices(tmp_path / "x.parquet")
         assert prices.columns.tolist() == ["A", "B"]
         assert prices.attrs["provenance"]["kind"] == "parquet"
+
+    def test_damaged_parquet(self, tmp_path: Path) -> None:
+        pytest.importorskip("pyarrow")
+        with pytest.raises(errors.DataError, match=r"'x.pq' is not a readable Parquet file.*again"):
+            load_prices(write(tmp_path, "date,A\n2024-01-02,1\n", "x.pq"))
+
+    def test_parquet_without_pyarrow(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("pyarrow", "fastparquet"):
+            monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(errors.DataError, match=r'pip install "regimecorr\[data\]"'):
+            load_prices(write(tmp_path, "", "x.parquet"))
 
     def test_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):

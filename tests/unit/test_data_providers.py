@@ -6,6 +6,7 @@ import datetime as dt
 import http.client
 import io
 import json
+import logging
 import sys
 import types
 import urllib.error
@@ -186,6 +187,34 @@ class TestYahooPackage:
         self.package(monkeypatch, result)
         with pytest.raises(errors.DownloadError, match=words):
             ask("X", YahooSource())
+
+    def test_its_log_goes_into_the_error(
+        self,
+        ask: Ask,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        log = logging.getLogger("yfinance")
+        before = (log.level, log.propagate, list(log.handlers))
+
+        class Ticker:
+            def __init__(self, ticker: str) -> None:
+                pass
+
+            def history(self, **options: Any) -> pd.DataFrame:
+                logging.getLogger("yfinance.data").warning("Cookie/crumb fetch failed")
+                log.error("%s: possibly\ndelisted", "X")
+                return pd.DataFrame()
+
+        module = types.ModuleType("yfinance")
+        module.Ticker = Ticker  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "yfinance", module)
+        with pytest.raises(errors.DownloadError, match=r"no rows for X \(X: possibly delisted\)"):
+            ask("X", YahooSource())
+        assert [r for r in caplog.records if r.name.startswith("yfinance")] == []
+        assert capfd.readouterr().err == ""
+        assert (log.level, log.propagate, list(log.handlers)) == before
 
     def test_not_installed(self, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "yfinance", None)

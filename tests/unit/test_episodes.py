@@ -52,10 +52,15 @@ def plain_episodes(returns, short, long, horizon, merge):
                 spells.append([t, stop])
             t = stop
         t += 1
-    out, entry = [], None
+    # Entries are first rows of raw spells; merging only decides where an episode ends.
+    entries = []
+    for t in range(750, n):
+        starts = state[t] == "divergent" and state[t - 1] != "divergent"
+        if starts and (not entries or t - entries[-1] >= 252):
+            entries.append(t)
+    out = []
     for first, stop in spells:
-        is_entry = first >= 750 and (entry is None or first - entry >= 252)
-        entry = first if is_entry else entry
+        inside = [t for t in entries if first <= t < stop]
         r_short, reference, o, middle = at[first]
         fresh, outcome = np.nan, "open"
         if first + horizon < n:
@@ -66,7 +71,7 @@ def plain_episodes(returns, short, long, horizon, merge):
             {
                 "first": first,
                 "stop": stop,
-                "is_entry": is_entry,
+                "entry": inside[0] if inside else None,
                 "r_short": r_short,
                 "reference": reference,
                 "midpoint": middle,
@@ -90,10 +95,11 @@ def test_against_a_plain_loop(seed, flip):
     for (_, row), want in zip(found.iterrows(), expected, strict=True):
         assert row["start"] == dates[want["first"]]
         assert row["rows"] == want["stop"] - want["first"]
-        censored = want["stop"] == len(returns)
+        censored = len(returns) - want["stop"] < 20
         assert bool(row["censored"]) is censored
         assert pd.isna(row["end"]) if censored else row["end"] == dates[want["stop"]]
-        assert bool(row["is_entry"]) is want["is_entry"]
+        expected_entry = pd.NaT if want["entry"] is None else dates[want["entry"]]
+        assert row["entry"] is expected_entry or row["entry"] == expected_entry
         assert row["outcome"] == want["outcome"]
         for key in ("r_short", "reference", "midpoint", "fresh"):
             assert row[key] == pytest.approx(want[key], abs=1e-9, nan_ok=True)
@@ -104,11 +110,11 @@ def test_entries_have_history_and_distance():
         prices_of(wandering_returns(5000, 4)), short_window=40, long_window=120, horizon=100
     )
     prices = prices_of(wandering_returns(5000, 4))
-    rows = prices.index[1:].get_indexer(found.loc[found["is_entry"], "start"])
+    rows = prices.index[1:].get_indexer(found["entry"].dropna())
     assert rows.min() >= 750
     assert (np.diff(rows) >= 252).all()
     assert len(rows) >= 3
-    assert not found["is_entry"].all()
+    assert found["entry"].isna().any()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_what_is_known_at_the_start_does_not_depend_on_later_rows():
     whole = find_episodes(prices, **options)
     start = whole["start"].iloc[-2]
     cut = find_episodes(prices, as_of=start, **options)
-    known = ["start", "reference", "midpoint", "r_short", "r_long", "gap_z", "is_entry"]
+    known = ["start", "reference", "midpoint", "r_short", "r_long", "gap_z"]
     pd.testing.assert_series_equal(
         whole.loc[whole["start"] == start, known].iloc[0], cut[known].iloc[-1], check_names=False
     )

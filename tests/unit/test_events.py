@@ -254,9 +254,9 @@ class TestWindows:
             check_windows(1000, *windows)
 
     def test_the_data_must_hold_both(self):
-        check_windows(70, 20, 50, 20)
+        check_windows(70, 20, 50, 40)
         with pytest.raises(WindowError):
-            check_windows(69, 20, 50, 20)
+            check_windows(69, 20, 50, 40)
 
     def test_constant_window_raises(self):
         values = changing_pair(200)

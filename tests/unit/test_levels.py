@@ -26,11 +26,14 @@ def plain_figures(values, short, long, band, threshold, horizon):
     r_short = {t: np.corrcoef(values[t - short + 1 : t + 1].T)[0, 1] for t in rows}
     r_long = {t: np.corrcoef(values[t - long + 1 : t + 1].T)[0, 1] for t in rows}
     share = np.mean([band[0] <= r_long[t] <= band[1] for t in rows])
-    entry = [
-        t
-        for t in rows
-        if t > long - 1 and r_short[t] < 0 <= r_short[t - 1] and r_long[t] >= threshold
-    ]
+    # Spells of a negative short and an elevated long correlation; gaps below ten rows join.
+    entry, last = [], None
+    for t in rows:
+        if r_short[t] < 0 and r_long[t] >= threshold:
+            if last is None or t - last - 1 >= 10:
+                entry.append(t)
+            last = t
+    entry = [t for t in entry if t > long - 1]
     old = [t for t in entry if t + horizon <= len(values) - 1]
     back = [any(r_short[u] >= 0 for u in range(t, t + horizon + 1)) for t in old]
     negative = [any(r_long[u] < 0 for u in range(t, t + horizon + 1)) for t in old]

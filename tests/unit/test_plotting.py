@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import regimecorr as rc
-from regimecorr.plotting.panels import (
+from regimecorr.plotting import (
     plot_correlation,
     plot_forecast,
     plot_prices,
@@ -102,6 +102,12 @@ class TestOverview:
         first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in ("1", "2"))
         assert first == second
         assert len(first) > 10_000
+
+    def test_a_file_is_replaced_whole(self, verdict, tmp_path):
+        (tmp_path / "p.png").write_bytes(b"old")
+        save(verdict.plot(), tmp_path / "p.png")
+        assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+        assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
 
     def test_names_are_not_mathematics(self, verdict, tmp_path):
         odd = verdict.prices.set_axis(["$a_{b", "_hidden"], axis=1)

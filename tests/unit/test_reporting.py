@@ -52,7 +52,7 @@ def failed(divergent):
         np.nan,
     )
     models.loc["switching", "converged"] = False
-    models.loc["switching", "reason"] = "no finite likelihood"
+    models.loc["switching", ["reason", "note"]] = ("no finite likelihood", "")
     correlation = divergent.correlation.assign(regime_filtered=np.nan, regime_smoothed=np.nan)
     return dataclasses.replace(
         divergent, models=models, regimes=divergent.regimes.iloc[:0], correlation=correlation
@@ -127,11 +127,34 @@ class TestSummary:
 
     def test_failed_member_stands_with_its_reason(self, failed):
         text = failed.summary()
+        assert text.count("FAILED") == 1
         assert "FAILED switching: no finite likelihood" in text
         assert entry(text, "Regimes").startswith("none")
 
+    def test_a_note_is_no_failure(self, divergent, weak):
+        for v in (divergent, weak):
+            models = v.models.copy()
+            models.loc["dcc", ["converged", "note"]] = (False, "ran out of iterations")
+            text = dataclasses.replace(v, models=models).summary()
+            assert "FAILED" not in text
+            assert "Note on dcc: ran out of iterations" in text
+            assert "(not converged)" in entry(text, "Models")
+
+    def test_weak_keeps_the_other_windows_apart(self, weak, divergent):
+        words = "read with their own reference"
+        assert words in entry(weak.summary(), "Sensitivity")
+        assert words not in divergent.summary()
+
+    def test_simulated_is_said_before_the_level_warning(self, on_levels):
+        assert on_levels.data["simulated"]
+        first, *rest = on_levels.summary().splitlines()
+        assert first.startswith("SIMULATED prices")
+        assert "WARNING: correlations of price levels" in f"{first} {rest[0]}"
+        assert "A / B |" in " ".join(rest[:4])
+
     def test_level_warning_comes_first(self, on_levels):
-        text = on_levels.summary()
+        real = dataclasses.replace(on_levels, data=on_levels.data | {"simulated": False})
+        text = real.summary()
         assert text.startswith("WARNING: correlations of price levels")
         assert "of price levels" in entry(text, "State")
         assert entry(text, "Unchanged") == "not defined for price levels"
@@ -186,7 +209,7 @@ class TestNumbers:
         [(0.0, "0%"), (1e-6, "<1%"), (0.5, "50%"), (0.999, ">99%"), (1.0, "100%"), (np.nan, "n/a")],
     )
     def test_percent(self, value, text):
-        from regimecorr.reporting.numbers import percent
+        from regimecorr.formatting import percent
 
         assert percent(value) == text
 
@@ -194,7 +217,7 @@ class TestNumbers:
         ("value", "text"), [(-0.001, "+0.00"), (0.5, "+0.50"), (np.nan, "n/a")]
     )
     def test_signed(self, value, text):
-        from regimecorr.reporting.numbers import signed
+        from regimecorr.formatting import signed
 
         assert signed(value) == text
 
@@ -281,6 +304,9 @@ class TestHtml:
         tables = {table.title: table for table in report_tables(divergent)}
         assert {row[0] for row in tables["Models"].rows} == set(divergent.models.index)
         assert len(tables["Past divergences"].rows) == len(divergent.episodes)
+        remarks = {row[0]: row[-1] for row in tables["Models"].rows}
+        assert remarks["panel"] == "not yet calibrated"
+        assert remarks["final"] == "raw pool"
         for table in tables.values():
             assert {len(row) for row in table.rows} == {len(table.header)}
 

@@ -1,4 +1,4 @@
-"""How numbers are written: one way for each kind."""
+"""How numbers and dates are written: one way for each kind, in text, tables and pictures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from typing import Any
 
 import pandas as pd
 
+__all__ = ["MISSING", "count", "day", "percent", "plural", "signed", "with_bounds"]
+
 MISSING = "n/a"
 _LONG = 10_000.0
 
 
-def signed(value: float) -> str:
-    """Write a correlation or z-score with its sign and two decimals."""
+def signed(value: float, *, minus: str = "-") -> str:
+    """Write a correlation or z-score with its sign and two decimals.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    minus : str, default "-"
+        The sign of negative numbers; pictures take the one that their axes have.
+
+    Returns
+    -------
+    str
+    """
+    if not math.isfinite(value):
+        return MISSING
     # Adding zero turns a rounded -0.00 into +0.00.
-    return f"{round(value, 2) + 0.0:+.2f}" if math.isfinite(value) else MISSING
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", minus)
 
 
 def percent(value: float) -> str:
