@@ -70,7 +70,7 @@ def assess(
         a download, and without a network their bundled simulated twin, with a
         `BundledDataWarning`.
     asset, benchmark : str, optional
-        Columns; may be omitted when there are two.
+        Columns; may be omitted when there are two. Without prices: ETH and RUT or IWM.
     as_of : str, date or Timestamp, optional
         The day of the verdict; later rows are not used. Default: the last row.
     basis : {"returns", "levels", "log_levels"}, default "returns"

@@ -70,10 +70,12 @@ def _opening(v: Verdict) -> list[str]:
         f"{v.asset} / {v.benchmark} | {origin(v)} | {day(index[0])} to {day(v.as_of)} | "
         f"{len(index):,} common prices"
     )
-    warnings = [SIMULATED_WARNING] if v.data.get("simulated") else []
+    paragraphs = [" ".join(text.split())]
     if v.basis != "returns":
-        warnings.append(LEVEL_WARNING)
-    return textwrap.wrap(" ".join([*warnings, *text.split()]), WIDTH)
+        paragraphs.insert(0, LEVEL_WARNING)
+    if v.data.get("simulated"):
+        paragraphs[0] = f"{SIMULATED_WARNING} {paragraphs[0]}"
+    return [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, WIDTH)]
 
 
 def _state(v: Verdict) -> list[str]:

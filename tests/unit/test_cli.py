@@ -125,7 +125,7 @@ class TestErrors:
         [
             (["--asset", "Q"], "no asset 'Q'"),
             (["--as-of", "1990-01-01"], "as_of is 1990-01-01"),
-            (["--n-paths", "5"], "n_paths=5 is too few"),
+            (["--n-paths", "5"], "n_paths=5 must be a whole number, at least 400"),
             (["--short-window", "5"], "short_window=5"),
         ],
     )
