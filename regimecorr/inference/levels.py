@@ -11,6 +11,7 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.episodes.detect import merge_spells
 from regimecorr.errors import DataError
 from regimecorr.events import Array, check_windows, legs
+from regimecorr.formatting import signed
 from regimecorr.kernels.resample import stationary_indices
 from regimecorr.kernels.rolling import rolling_pearson
 
@@ -78,8 +79,8 @@ class LevelAudit:
         low, high = self.band
         mine, chance = self.observed, self.independent
         text = (
-            f"Price levels (not returns): {self.short_window}-row correlation {self.short:+.2f}, "
-            f"{self.long_window}-row {self.long:+.2f}, in [{low:g}, {high:g}] on "
+            f"Price levels (not returns): {self.short_window}-row correlation {signed(self.short)}, "
+            f"{self.long_window}-row {signed(self.long)}, in [{low:g}, {high:g}] on "
             f"{mine.share_in_band:.0%} of days; the same moves with nothing tying the legs "
             f"together spend {chance.share_in_band:.0%} there and show "
             f"{chance.episodes_per_year:.2f} negative spells a year "
