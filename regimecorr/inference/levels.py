@@ -79,10 +79,10 @@ class LevelAudit:
         low, high = self.band
         mine, chance = self.observed, self.independent
         text = (
-            f"Price levels (not returns): {self.short_window}-row correlation {signed(self.short)}, "
-            f"{self.long_window}-row {signed(self.long)}, in [{low:g}, {high:g}] on "
-            f"{mine.share_in_band:.0%} of days; the same moves with nothing tying the legs "
-            f"together spend {chance.share_in_band:.0%} there and show "
+            f"Price levels (not returns): {self.short_window}-row correlation "
+            f"{signed(self.short)}, {self.long_window}-row {signed(self.long)}, in "
+            f"[{low:g}, {high:g}] on {mine.share_in_band:.0%} of days; the same moves with nothing "
+            f"tying the legs together spend {chance.share_in_band:.0%} there and show "
             f"{chance.episodes_per_year:.2f} negative spells a year "
             f"(here {mine.episodes_per_year:.2f})"
         )
