@@ -1,4 +1,4 @@
-"""Write the tables of docs/validation.md from the recorded results in docs/_results.
+"""Write the tables of docs/validation.md from the recorded results.
 
 python benchmarks/simulated_divergences.py --n 600 --out docs/_results/simulated_divergences.json
 python scripts/make_validation.py
@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-MARKERS = ("<!-- tables: start -->", "<!-- tables: end -->")
 MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")
 MOMENTS = {"day": "a random day of the spell", "entry": "the first row of the spell"}
 
@@ -48,14 +47,28 @@ def by_world(study: dict) -> list[str]:
     return rows
 
 
+def speed(results: dict) -> list[str]:
+    """Times and memory of a verdict."""
+    rows = ["| | best | median | unit |", "|---|---|---|---|"]
+    for name, value in results.items():
+        rows.append(f"| {name} | {value['best']:.2f} | {value['median']:.2f} | {value['unit']} |")
+    return rows
+
+
+def fill(text: str, name: str, rows: list[str]) -> str:
+    """Put a table between its markers."""
+    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+    head, tail = text.split(start)[0], text.split(end)[1]
+    return f"{head}{start}\n" + "\n".join(rows) + f"\n{end}{tail}"
+
+
 def main() -> None:
     """Run from the command line."""
     study = json.loads((DOCS / "_results" / "simulated_divergences.json").read_text())
+    timed = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text())
     page = DOCS / "validation.md"
-    text = page.read_text()
-    head, tail = text.split(MARKERS[0])[0], text.split(MARKERS[1])[1]
-    body = "\n".join([*ranking(study), "", *by_world(study)])
-    page.write_text(f"{head}{MARKERS[0]}\n{body}\n{MARKERS[1]}{tail}")
+    text = fill(page.read_text(), "tables", [*ranking(study), "", *by_world(study)])
+    page.write_text(fill(text, "speed", speed(timed["results"])))
 
 
 if __name__ == "__main__":
