@@ -1,7 +1,10 @@
 """Write the tables of docs/validation.md from the recorded results.
 
-python benchmarks/simulated_divergences.py --n 600 --out docs/_results/simulated_divergences.json
-python scripts/make_validation.py
+    python benchmarks/run.py --repeats 5
+    python benchmarks/simulated_divergences.py --n 600 --out RESULTS
+    python scripts/make_validation.py
+
+RESULTS is docs/_results/simulated_divergences.json.
 """
 
 from __future__ import annotations
