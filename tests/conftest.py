@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import hypothesis
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,3 +38,13 @@ def market_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the market prices in ../shared/data, which may not be redistributed")
     return folder
+
+
+@pytest.fixture(scope="session")
+def eth_iwm(market_data: Path) -> pd.DataFrame:
+    """Return the real closes of ETH and IWM on their common days from 2016."""
+    closes = {
+        name: pd.read_csv(market_data / file, index_col=0, parse_dates=True)["close"]
+        for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
+    }
+    return pd.DataFrame(closes).dropna().loc["2016":]

@@ -26,7 +26,7 @@ from regimecorr.errors import (
     warn_user,
 )
 
-__all__ = ["Clock", "Request", "fetch_all", "load_all", "parse_age"]
+__all__ = ["Clock", "Request", "fetch_all", "parse_age"]
 
 logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())
@@ -137,27 +137,6 @@ def fetch_all(
             f"{' '.join(failed)} Check the ticker and the connection, choose another source, or "
             f"load a file with load_prices."
         )
-    return _table(found, start, end)
-
-
-def load_all(
-    tickers: str | Sequence[str],
-    sources: Sequence[Source],
-    cache: Cache,
-    *,
-    max_age: dt.timedelta | None = None,
-    start: Day = None,
-    end: Day = None,
-    clock: Clock | None = None,
-) -> pd.DataFrame | None:
-    """Do the work of `cached`, whose documentation applies; None when a ticker is missing."""
-    now = (clock or Clock()).now()
-    found: dict[str, CacheEntry] = {}
-    for ticker in _tickers(tickers):
-        entry = _newest(cache, ticker, sources)
-        if entry is None or (max_age is not None and not _fresh(entry, max_age, now)):
-            return None
-        found[ticker] = entry
     return _table(found, start, end)
 
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from regimecorr.data.cache import Cache, default_folder
-from regimecorr.data.fetching import Day, Request, fetch_all, load_all, parse_age
+from regimecorr.data.fetching import Day, Request, fetch_all, parse_age
 from regimecorr.data.providers import (
     CboeSource,
     FredSource,
@@ -27,7 +27,7 @@ from regimecorr.data.providers import (
 )
 from regimecorr.errors import DataError, DownloadError, SourceRefusedError
 
-__all__ = ["Source", "SourceChoice", "YahooSource", "cached", "download", "http_get"]
+__all__ = ["Source", "SourceChoice", "YahooSource", "download", "http_get"]
 
 SourceChoice: TypeAlias = str | Source | Sequence[str | Source] | None
 
@@ -234,34 +234,6 @@ def download(
     request = Request(timeout, retries, parse_age(max_age), refresh)
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_folder())
     return fetch_all(tickers, _sources(source), request, cache, start=start, end=end)
-
-
-def cached(
-    tickers: str | Sequence[str],
-    *,
-    source: SourceChoice = None,
-    start: Day = None,
-    end: Day = None,
-    max_age: str | dt.timedelta | None = None,
-    cache_dir: str | Path | None = None,
-) -> pd.DataFrame | None:
-    """Return what `download` has cached, without opening a connection.
-
-    Parameters
-    ----------
-    tickers, source, start, end, cache_dir
-        As for `download`.
-    max_age : str, timedelta or None, default=None
-        Oldest download that counts. None takes any age; look at the provenance for the moment.
-
-    Returns
-    -------
-    DataFrame of shape (n_days, n_tickers) or None
-        None when a ticker is not in the cache or too old.
-    """
-    cache = Cache(Path(cache_dir) if cache_dir is not None else default_folder())
-    limit = None if max_age is None else parse_age(max_age)
-    return load_all(tickers, _sources(source), cache, max_age=limit, start=start, end=end)
 
 
 def _sources(choice: SourceChoice) -> list[Source]:

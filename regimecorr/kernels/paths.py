@@ -56,14 +56,13 @@ def autoregressive_paths(start, draw, mean, phi, sigma, normals, limit):
 
 @njit(cache=True, nogil=True)
 def regime_paths(start, draw, rho, cumulative, uniforms):
-    """Regime paths from today's regimes: correlations and regimes, each (n_paths, horizon).
+    """Correlations (n_paths, horizon) of regime paths that go on from today's regimes.
 
     ``rho`` is (n_draws, K), ``cumulative`` (n_draws, K, K) the row-wise cumulated transition
     matrices.
     """
     n_paths, horizon = uniforms.shape
     out = np.empty((n_paths, horizon))
-    regimes = np.empty((n_paths, horizon), dtype=np.int64)
     k = rho.shape[1]
     for p in range(n_paths):
         d = draw[p]
@@ -73,6 +72,5 @@ def regime_paths(start, draw, rho, cumulative, uniforms):
             while nxt < k - 1 and uniforms[p, t] > cumulative[d, s, nxt]:
                 nxt += 1
             s = nxt
-            regimes[p, t] = s
             out[p, t] = rho[d, s]
-    return out, regimes
+    return out

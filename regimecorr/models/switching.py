@@ -193,7 +193,7 @@ class SwitchingResult(CorrelationResult):
     ) -> tuple[Array, Array]:
         rho = np.array([d.rho for d in draws])
         cumulative = np.cumsum(np.array([d.transition for d in draws]), axis=2)
-        paths, _ = regime_paths(start, noise.draw, rho, cumulative, noise.uniform(horizon))
+        paths = regime_paths(start, noise.draw, rho, cumulative, noise.uniform(horizon))
         nu = np.array([d.nu for d in draws])
         return paths, correlate(noise.shocks(nu, horizon), paths)
 

@@ -15,7 +15,6 @@ import pytest
 from regimecorr import errors
 from regimecorr.data import align, load_prices
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 N = 900
 
 
@@ -282,11 +281,10 @@ class TestReport:
         assert align(prices).provenance["simulated"] is True
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the research data in ../shared/data is absent")
 class TestRealData:
-    def test_eth_and_iwm_from_2016(self) -> None:
-        eth = load_prices(SHARED / "eth_usd.csv")["close"]
-        iwm = load_prices(SHARED / "iwm.csv", columns=["close"])["close"]
+    def test_eth_and_iwm_from_2016(self, market_data: Path) -> None:
+        eth = load_prices(market_data / "eth_usd.csv")["close"]
+        iwm = load_prices(market_data / "iwm.csv", columns=["close"])["close"]
         pair = align({"ETH": eth["2016":], "IWM": iwm["2016":]})
         report = pair.report
         assert (report.rows_asset, report.rows_benchmark) == (3885, 2674)
@@ -295,11 +293,11 @@ class TestRealData:
         assert report.longest_gap_days == 4
         assert pair.prices.loc["2020-03-18", "IWM"] == pytest.approx(99.97, abs=0.01)
 
-    def test_every_common_day(self) -> None:
-        panel = load_prices(SHARED / "panel_daily.csv", columns=["ETH", "IWM", "RUT"])
+    def test_every_common_day(self, market_data: Path) -> None:
+        panel = load_prices(market_data / "panel_daily.csv", columns=["ETH", "IWM", "RUT"])
         assert len(panel.dropna()) == 2774
         assert align(panel, asset="ETH", benchmark="RUT").report.rows_kept == 2774
 
-    def test_negative_oil(self) -> None:
+    def test_negative_oil(self, market_data: Path) -> None:
         with pytest.raises(errors.NonPositivePriceError, match=r"WTI_SPOT is .* on 2020-04-20"):
-            align(SHARED / "panel_daily.csv", asset="WTI_SPOT", benchmark="SPX")
+            align(market_data / "panel_daily.csv", asset="WTI_SPOT", benchmark="SPX")

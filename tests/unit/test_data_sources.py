@@ -13,9 +13,9 @@ import pytest
 from regimecorr import errors
 from regimecorr.data import sources
 from regimecorr.data.cache import Cache
-from regimecorr.data.fetching import Clock, Request, fetch_all, load_all, parse_age
+from regimecorr.data.fetching import Clock, Request, fetch_all, parse_age
 from regimecorr.data.providers import Source
-from regimecorr.data.sources import cached, download
+from regimecorr.data.sources import download
 
 NOW = dt.datetime(2024, 2, 1, 12, tzinfo=dt.UTC)
 
@@ -194,21 +194,6 @@ class TestCache:
             prices = bench.run("X", Fake(closes()))
         assert "could not be cached" in str(seen[-1].message)
         assert len(prices) == 5
-
-    def test_cached(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        folder = bench.cache.folder
-        assert cached("X", source=Fake(closes()), cache_dir=folder) is None
-        bench.run("X", Fake(closes()))
-        found = cached("X", source=Fake(closes()), cache_dir=folder, start="2024-01-30")
-        assert found is not None
-        assert found["X"].tolist() == [4.0, 5.0]
-        assert cached(["X", "Y"], source=Fake(closes()), cache_dir=folder) is None
-        assert cached("X", source=Fake(closes()), cache_dir=folder, max_age="1h") is None
-        monkeypatch.setenv("REGIMECORR_CACHE", str(folder))
-        assert cached("X", source=Fake(closes())) is not None
-        clock = Clock(now=lambda: NOW + dt.timedelta(hours=1))
-        limit = dt.timedelta(hours=2)
-        assert load_all("X", [Fake(None)], bench.cache, max_age=limit, clock=clock) is not None
 
 
 class TestOptions:

@@ -20,27 +20,6 @@ TABLE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def eth_iwm(root_data) -> pd.DataFrame:
-    legs_ = {}
-    for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv")):
-        frame = pd.read_csv(root_data / file, index_col=0, parse_dates=True)
-        frame.columns = [c.lower() for c in frame.columns]
-        legs_[name] = frame["close"]
-    return pd.DataFrame(legs_).dropna().loc["2016-01-01":]
-
-
-@pytest.fixture(scope="module")
-def root_data(request):
-    from pathlib import Path
-
-    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
-    for name in ("eth_usd.csv", "iwm.csv"):
-        if not (folder / name).is_file():
-            pytest.skip(f"needs ../shared/data/{name}, which may not be redistributed")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("as_of", "r_short", "r_long", "reference", "short_level", "long_level"), TABLE
 )

@@ -9,13 +9,9 @@ from regimecorr.inference.levels import MERGE, THRESHOLD
 from regimecorr.kernels.rolling import rolling_pearson
 
 
-def test_the_published_level_episodes(market_data):
+def test_the_published_level_episodes(eth_iwm):
     """Spells of r90 < 0 and r252 >= .3 of raw levels from 2020, gaps below ten rows joined."""
-    read = {
-        name: pd.read_csv(market_data / file, index_col=0, parse_dates=True)["close"]["2016":]
-        for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
-    }
-    prices = align(read, asset="ETH", benchmark="IWM").prices
+    prices = align(eth_iwm).prices
     x, y = (np.ascontiguousarray(prices[c].to_numpy()) for c in prices)
     flag = (rolling_pearson(x, y, 90) < 0) & (rolling_pearson(x, y, 252) >= THRESHOLD)
     rows = [

@@ -10,6 +10,9 @@ from regimecorr.data.alignment import align
 from regimecorr.errors import ModelError, WindowError
 from regimecorr.evaluation.readings import Events, aggregate
 from regimecorr.events import situation
+from regimecorr.models.base import Futures
+
+FIELDS = ("returns", "correlation", "recent", "draw")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,21 @@ def test_chance_has_the_mean_of_the_event_and_less_scatter(pair, name, sign):
     # DCC's latent path feeds on the shocks, so its sampling error is not independent of it.
     assert chance.mean() == pytest.approx(hits.mean(), abs=0.05 if name == "DCC" else 0.015)
     assert chance.var() < 0.95 * hits.var()
+
+
+def test_chance_reads_the_sampling_error_the_right_way_round(pair):
+    """One latent correlation, so every path's chance is the share of the event itself."""
+    result = rc.ConstantCorrelation(margins=None).filter(pair.returns, {"rho": 0.25, "nu": 5.0})
+    here = situation(pair.returns.to_numpy(), 90, 252)
+    events = Events(pair, "returns", here, 90, 252)
+    everything = result.simulate(4000, 252, 1)
+    # Far from symmetric errors: paths on the far side of the midpoint are thinned out.
+    hits = events.structural(everything)
+    kept = np.flatnonzero(~hits | (np.arange(hits.size) % 10 == 0))
+    thinned = Futures(*(getattr(everything, f)[kept] for f in FIELDS))
+    share = events.structural(thinned).mean()
+    assert 0.01 < share < 0.5
+    np.testing.assert_allclose(events.chance(thinned), share, atol=1e-12)
 
 
 def test_aggregate_sums_back_from_the_last_row():
