@@ -67,11 +67,13 @@ def find_episodes(
         One row an episode: ``start``, ``reference``, ``midpoint``, ``r_short``, ``r_long``,
         ``gap_z``; ``entry`` (the first row of a spell in it with at least 750 earlier returns and
         252 rows after the previous entry, or NaT), ``end`` (the first row that is not divergent;
-        NaT while it may still go on), ``rows``, ``depth`` (most extreme short correlation),
-        ``censored``, ``resolved_into`` (state at the end), ``fresh``, ``outcome`` (structural,
-        transient, or open while the horizon has not passed), both read from ``start``, and how
-        the price gap closed within ``horizon``: ``pathway``, ``direction``, ``asset_move``,
-        ``benchmark_move``.
+        NaT while it lasts), ``rows``, ``depth`` (most extreme short correlation), ``censored``
+        (divergent on the last row), ``provisional`` (ended less than ``merge`` rows ago, or
+        lasting: it may still go on), ``resolved_into`` (state at the end), ``fresh`` and
+        ``outcome`` (structural, transient, open while the horizon has not passed, unreadable if a
+        leg did not move), both read from ``entry`` where there is one and from ``start``
+        otherwise, and how the price gap closed within ``horizon`` of ``start``: ``pathway``,
+        ``direction``, ``asset_move``, ``benchmark_move``.
 
     Raises
     ------
@@ -114,8 +116,7 @@ def episodes_of(
         mine = [e for e in entries if first <= e < stop]
         at = history.iloc[first]
         sign = -1 if at["reference"] < 0 else 1
-        # A spell that ended less than a merge ago may still go on.
-        censored = len(values) - stop < max(merge, 1)
+        censored = stop == len(values)
         oriented = sign * history["r_short"].to_numpy()[first:stop]
         row: dict[str, Any] = {
             "start": dates[first],
@@ -126,9 +127,14 @@ def episodes_of(
             "rows": stop - first,
             "depth": float(sign * oriented.min()),
             "censored": censored,
+            # A spell that ended less than a merge ago may still go on.
+            "provisional": len(values) - stop < max(merge, 1),
             "resolved_into": "" if censored else str(history["state"].iloc[stop]),
         }
-        row |= _outcome(x, y, first, horizon, sign, float(at["midpoint"]))
+        # An entry is scored on its own row, with the reference of that row.
+        anchor = mine[0] if mine else first
+        then = history.iloc[anchor]
+        row |= _outcome(x, y, anchor, horizon, -1 if then["reference"] < 0 else 1, then["midpoint"])
         row |= _pathway(log_prices, returns, first, long_window, horizon)
         rows.append(row)
     return pd.DataFrame(rows, columns=_COLUMNS)
@@ -146,6 +152,7 @@ _COLUMNS = [
     "rows",
     "depth",
     "censored",
+    "provisional",
     "resolved_into",
     "fresh",
     "outcome",

@@ -162,8 +162,8 @@ def run_pool(
             _unorient(futures, flip)
             if not np.isfinite(fit.score) or not np.all(np.isfinite(futures.returns)):
                 raise EstimationError(f"score {fit.score:g} or simulated returns are not finite")
-            member.fit, member.futures, member.note = fit, futures, fit.message
             member.outer = _halves(chance(outer), outer.draw)
+            member.fit, member.futures, member.note = fit, futures, fit.message
         except Exception as error:  # the reason is reported in the verdict, and two failures raise
             member.reason = f"{type(error).__name__}: {error}"
         done(name)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import regimecorr as rc
 from regimecorr.episodes.detect import find_episodes, merge_spells
 from regimecorr.events import Gap, gap_pathways
 
@@ -61,12 +62,13 @@ def plain_episodes(returns, short, long, horizon, merge):
     out = []
     for first, stop in spells:
         inside = [t for t in entries if first <= t < stop]
-        r_short, reference, o, middle = at[first]
+        r_short, reference, _, middle = at[first]
         fresh, outcome = np.nan, "open"
-        if first + horizon < n:
+        t = inside[0] if inside else first
+        if t + horizon < n:
             # rows t + horizon//2 + 1 .. t + horizon
-            fresh = corr(returns[first + horizon // 2 + 1 : first + horizon + 1])
-            outcome = "structural" if o * fresh < o * middle else "transient"
+            fresh = corr(returns[t + horizon // 2 + 1 : t + horizon + 1])
+            outcome = "structural" if at[t][2] * fresh < at[t][2] * at[t][3] else "transient"
         out.append(
             {
                 "first": first,
@@ -95,7 +97,8 @@ def test_against_a_plain_loop(seed, flip):
     for (_, row), want in zip(found.iterrows(), expected, strict=True):
         assert row["start"] == dates[want["first"]]
         assert row["rows"] == want["stop"] - want["first"]
-        censored = len(returns) - want["stop"] < 20
+        censored = want["stop"] == len(returns)
+        assert bool(row["provisional"]) is (len(returns) - want["stop"] < 20)
         assert bool(row["censored"]) is censored
         assert pd.isna(row["end"]) if censored else row["end"] == dates[want["stop"]]
         expected_entry = pd.NaT if want["entry"] is None else dates[want["entry"]]
@@ -103,6 +106,26 @@ def test_against_a_plain_loop(seed, flip):
         assert row["outcome"] == want["outcome"]
         for key in ("r_short", "reference", "midpoint", "fresh"):
             assert row[key] == pytest.approx(want[key], abs=1e-9, nan_ok=True)
+
+
+def test_an_entry_inside_an_episode_is_scored_on_its_own_row():
+    """The episode began before row 750, so its entry is a later spell of it."""
+    prices = rc.simulate("mean_reverting", rng=1).prices
+    found = find_episodes(prices)
+    late = found[found["entry"].notna() & (found["entry"] != found["start"])].iloc[0]
+    rows = prices.index[1:].get_indexer([late["start"], late["entry"]])
+    assert rows.tolist() == [723, 760]
+    returns = np.log(prices).diff().dropna().to_numpy()
+    assert late["fresh"] == pytest.approx(corr(returns[760 + 127 : 760 + 253]))
+    assert late["outcome"] == "structural"
+
+
+def test_an_episode_that_is_over_does_not_last():
+    prices = rc.simulate("several_breaks", rng=0).prices
+    last = find_episodes(prices, as_of="2004-11-29").iloc[-1]
+    assert not last["censored"]
+    assert last["provisional"]
+    assert last["end"] == pd.Timestamp("2004-11-01")
 
 
 def test_entries_have_history_and_distance():
