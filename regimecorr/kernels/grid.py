@@ -20,7 +20,7 @@ from numba import njit
 from regimecorr.kernels.density import log_density
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True)
 def advance(state, hazard, prior, up, down, out, reach=1):
     """One-step-ahead probabilities of the cells, written to ``out``."""
     size = state.shape[0]
@@ -58,25 +58,40 @@ def _weigh_in_logs(ahead, x, y, rho, nu, state):
     return best + math.log(total)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True)
+def _dot(a, b):
+    """Sum of products in four strands.
+
+    Their order is fixed here: under fast-math it would follow where the arrays lie in memory.
+    """
+    size = a.shape[0]
+    whole = size - size % 4
+    s0 = s1 = s2 = s3 = 0.0
+    for k in range(0, whole, 4):
+        s0 += a[k] * b[k]
+        s1 += a[k + 1] * b[k + 1]
+        s2 += a[k + 2] * b[k + 2]
+        s3 += a[k + 3] * b[k + 3]
+    for k in range(whole, size):
+        s0 += a[k] * b[k]
+    return (s0 + s1) + (s2 + s3)
+
+
+@njit(cache=True, nogil=True)
 def _weigh(ahead, row, state):
     """Multiply by the densities of a row; returns the total mass."""
-    total = 0.0
     for k in range(ahead.shape[0]):
         state[k] = ahead[k] * row[k]
-        total += state[k]
-    return total
+    return _dot(ahead, row)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, nogil=True)
 def _normalise(state, total, rho):
     """Divide by the total mass; returns the mean correlation."""
     scale = 1.0 / total
-    average = 0.0
     for k in range(state.shape[0]):
         state[k] *= scale
-        average += state[k] * rho[k]
-    return average
+    return _dot(state, rho)
 
 
 @njit(cache=True, nogil=True)

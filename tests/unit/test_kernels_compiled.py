@@ -72,6 +72,7 @@ CALLS = {
     "grid.advance": lambda: (PRIOR, 0.02, PRIOR, UP, DOWN, np.empty(G)),
     "grid._weigh_in_logs": lambda: (PRIOR, 60.0, -60.0, RHO, np.inf, np.empty(G)),
     "grid._weigh": lambda: (PRIOR, PRIOR, np.empty(G)),
+    "grid._dot": lambda: (np.linspace(0.1, 1.0, 11), np.linspace(2.0, -1.0, 11)),
     "grid._normalise": lambda: (PRIOR.copy(), 0.7, RHO),
     "grid.grid_filter": _grid,
     "grid.grid_smoother": lambda: (_filtered(), RHO, 0.02, PRIOR, UP, DOWN),
