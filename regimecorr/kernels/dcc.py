@@ -1,7 +1,15 @@
-"""DCC(1,1) recursion for two assets (Engle 2002), its likelihood, scores and simulation.
+"""Dynamic conditional correlation of pairs: recursion, composite likelihood, scores, paths.
 
-``Q_t = (1 - a - b) Qbar + a z_{t-1} z_{t-1}' + b Q_{t-1}``, ``Q_1 = Qbar`` with unit diagonal and
-off-diagonal ``target``; ``rho_t = q12 / sqrt(q11 q22)`` uses standardized residuals to ``t - 1``.
+One recursion carries every variant::
+
+    Q_t = C + sum_l a_l x_{t-l} + g n_{t-1} n_{t-1}' + sum_l b_l Q_{t-l},   x_t = e_t e_t'
+
+with innovations ``e`` (``z``, or ``z diag(Q)^{1/2}`` for cDCC), ``n = min(z, 0)``, and ``q0, e0,
+n0`` in the place of ``Q, x, n n'`` before the sample. Matrices of a pair are rows ``(11, 22, 12)``.
+Derivatives are taken in K directions: first ``a_1 .. a_p``, ``b_1 .. b_q`` and, if ``asymmetric``,
+``g``; any further ones (the target) act through the constants alone. ``dc, dq0, de0`` (K, 3) are
+the constants' derivatives, ``dx`` (K', n, 3) those of the innovations' products, empty when the
+innovations do not depend on the parameters.
 """
 
 from __future__ import annotations
@@ -15,113 +23,179 @@ from regimecorr.kernels.density import log_density
 
 
 @njit(cache=True, nogil=True)
-def dcc_correlation(z, target, a, b):
-    """Conditional correlations (n_obs + 1,) and tomorrow's ``q11, q22, q12``.
-
-    The last correlation is for tomorrow.
-    """
-    n = z.shape[0]
-    rho = np.empty(n + 1)
-    q11 = 1.0
-    q22 = 1.0
-    q12 = target
-    rest = 1.0 - a - b
-    for t in range(n):
-        rho[t] = q12 / math.sqrt(q11 * q22)
-        q11 = rest + a * z[t, 0] * z[t, 0] + b * q11
-        q22 = rest + a * z[t, 1] * z[t, 1] + b * q22
-        q12 = rest * target + a * z[t, 0] * z[t, 1] + b * q12
-    rho[n] = q12 / math.sqrt(q11 * q22)
-    return rho, np.array([q11, q22, q12])
+def pair_products(e, i, j):
+    """Products (n, 3) of two columns: ``e_i^2, e_j^2, e_i e_j``."""
+    out = np.empty((e.shape[0], 3))
+    for t in range(e.shape[0]):
+        x = e[t, i]
+        y = e[t, j]
+        out[t, 0] = x * x
+        out[t, 1] = y * y
+        out[t, 2] = x * y
+    return out
 
 
 @njit(cache=True, nogil=True)
-def dcc_loglikelihood(z, rho, nu):
-    """Log density of each row (n_obs,) at conditional correlations ``rho``."""
+def pair_product_derivatives(e, de, i, j):
+    """Derivatives (K, n, 3) of `pair_products`, given those of the columns ``de`` (K, n, N)."""
+    out = np.empty((de.shape[0], e.shape[0], 3))
+    for k in range(de.shape[0]):
+        for t in range(e.shape[0]):
+            out[k, t, 0] = 2.0 * e[t, i] * de[k, t, i]
+            out[k, t, 1] = 2.0 * e[t, j] * de[k, t, j]
+            out[k, t, 2] = e[t, i] * de[k, t, j] + de[k, t, i] * e[t, j]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def pair_recursion(x, dx, neg, a, b, g, asymmetric, c, dc, q0, dq0, e0, de0, n0):
+    """``Q`` (n + 1, 3), the last row tomorrow's, and its derivatives (n + 1, K, 3).
+
+    ``Q[t]`` uses innovations to ``t - 1``.
+    """
+    n = x.shape[0]
+    p = a.shape[0]
+    lags = b.shape[0]
+    k_all = dc.shape[0]
+    Q = np.empty((n + 1, 3))
+    dQ = np.empty((n + 1, k_all, 3))
+    for t in range(n + 1):
+        for m in range(3):
+            value = c[m]
+            for lag in range(p):
+                s = t - 1 - lag
+                value += a[lag] * (x[s, m] if s >= 0 else e0[m])
+            for lag in range(lags):
+                s = t - 1 - lag
+                value += b[lag] * (Q[s, m] if s >= 0 else q0[m])
+            if asymmetric:
+                value += g * (neg[t - 1, m] if t > 0 else n0[m])
+            Q[t, m] = value
+        for k in range(k_all):
+            for m in range(3):
+                value = dc[k, m]
+                for lag in range(p):
+                    s = t - 1 - lag
+                    if k == lag:
+                        value += x[s, m] if s >= 0 else e0[m]
+                    if s < 0:
+                        value += a[lag] * de0[k, m]
+                    elif k < dx.shape[0]:
+                        value += a[lag] * dx[k, s, m]
+                for lag in range(lags):
+                    s = t - 1 - lag
+                    if k == p + lag:
+                        value += Q[s, m] if s >= 0 else q0[m]
+                    value += b[lag] * (dQ[s, k, m] if s >= 0 else dq0[k, m])
+                if asymmetric and k == p + lags:
+                    value += neg[t - 1, m] if t > 0 else n0[m]
+                dQ[t, k, m] = value
+    return Q, dQ
+
+
+@njit(cache=True, nogil=True)
+def pair_correlation(Q, dQ):
+    """Correlations (n,) of the recursion and their derivatives (n, K)."""
+    n = Q.shape[0]
+    rho = np.empty(n)
+    drho = np.empty((n, dQ.shape[1]))
+    for t in range(n):
+        scale = math.sqrt(Q[t, 0] * Q[t, 1])
+        r = Q[t, 2] / scale
+        rho[t] = r
+        for k in range(dQ.shape[1]):
+            relative = dQ[t, k, 0] / Q[t, 0] + dQ[t, k, 1] / Q[t, 1]
+            drho[t, k] = dQ[t, k, 2] / scale - 0.5 * r * relative
+    return rho, drho
+
+
+@njit(cache=True, nogil=True)
+def add_pair_scores(x, rho, drho, nu, rows, score):
+    """Add to ``rows`` (n,) the log density of a pair, to ``score`` (n, K + 1) its derivatives.
+
+    ``x`` are the products of the standardized residuals; the last column is the derivative by
+    ``nu``, 0 for normal errors. ``rho`` and ``drho`` may be longer than the sample.
+    """
+    normal = np.isinf(nu)
+    k_all = drho.shape[1]
+    log_const = -math.log(2.0 * math.pi)
+    if not normal:
+        log_const = math.log(0.5 * nu) - math.log(math.pi * (nu - 2.0))
+    for t in range(x.shape[0]):
+        r = rho[t]
+        one = 1.0 - r * r
+        form = x[t, 0] + x[t, 1] - 2.0 * r * x[t, 2]
+        q = form / one
+        if normal:
+            weight = 1.0
+            rows[t] += log_const - 0.5 * (math.log(one) + q)
+        else:
+            log_tail = math.log1p(q / (nu - 2.0))
+            weight = (nu + 2.0) / (nu - 2.0 + q)
+            rows[t] += log_const - 0.5 * (math.log(one) + (nu + 2.0) * log_tail)
+            score[t, k_all] += (
+                1.0 / nu - 1.0 / (nu - 2.0) - 0.5 * log_tail + 0.5 * weight * q / (nu - 2.0)
+            )
+        dr = r / one + weight * (x[t, 2] / one - r * form / (one * one))
+        for k in range(k_all):
+            score[t, k] += dr * drho[t, k]
+
+
+@njit(cache=True, nogil=True)
+def matrix_entries(M, i, j):
+    """Entries ``(ii, jj, ij)`` of a matrix."""
+    return np.array([M[i, i], M[j, j], M[i, j]])
+
+
+@njit(cache=True, nogil=True)
+def stacked_entries(M, i, j):
+    """Entries ``(ii, jj, ij)`` of every matrix of a stack (K, N, N)."""
+    out = np.empty((M.shape[0], 3))
+    for k in range(M.shape[0]):
+        out[k] = matrix_entries(M[k], i, j)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def composite_scores(z, e, de, neg, pairs, a, b, g, asymmetric, C, dC, Q0, dQ0, E0, dE0, N0, nu):
+    """Sum over pairs of the log density of each row (n,), and its derivatives (n, K + 1).
+
+    With one pair this is the full likelihood of two assets. ``z``, ``e``, ``neg`` are (n, N),
+    ``pairs`` (n_pairs, 2); ``C, Q0, E0, N0`` are (N, N) and ``dC, dQ0, dE0`` (K, N, N).
+    """
+    n = z.shape[0]
+    rows = np.zeros(n)
+    score = np.zeros((n, dC.shape[0] + 1))
+    for pair in range(pairs.shape[0]):
+        i = pairs[pair, 0]
+        j = pairs[pair, 1]
+        x = pair_products(e, i, j)
+        Q, dQ = pair_recursion(
+            x,
+            pair_product_derivatives(e, de, i, j),
+            pair_products(neg, i, j),
+            a,
+            b,
+            g,
+            asymmetric,
+            matrix_entries(C, i, j),
+            stacked_entries(dC, i, j),
+            matrix_entries(Q0, i, j),
+            stacked_entries(dQ0, i, j),
+            matrix_entries(E0, i, j),
+            stacked_entries(dE0, i, j),
+            matrix_entries(N0, i, j),
+        )
+        rho, drho = pair_correlation(Q, dQ)
+        add_pair_scores(pair_products(z, i, j), rho, drho, nu, rows, score)
+    return rows, score
+
+
+@njit(cache=True, nogil=True)
+def pair_loglikelihood(z, rho, nu):
+    """Log density of each row (n_obs,) of a pair at conditional correlations ``rho``."""
     n = z.shape[0]
     out = np.empty(n)
     for t in range(n):
         out[t] = log_density(z[t, 0], z[t, 1], rho[t], nu)
     return out
-
-
-@njit(cache=True, nogil=True)
-def dcc_scores(z, target, a, b, nu):
-    """Log density of each row and its derivatives with respect to ``(target, a, b, nu)``.
-
-    Returns (n_obs,) and (n_obs, 4); the last column is 0 for normal errors. Derivatives of ``Q_t``
-    run alongside the recursion: ``dQ_t/da = z z' - Qbar + b dQ/da``, ``dQ_t/db = Q - Qbar + b
-    dQ/db``, ``dq12/dtarget = (1 - a - b) + b dq12/dtarget``.
-    """
-    n = z.shape[0]
-    loglik = np.empty(n)
-    score = np.zeros((n, 4))
-    rest = 1.0 - a - b
-    q11 = 1.0
-    q22 = 1.0
-    q12 = target
-    a11 = a22 = a12 = 0.0
-    b11 = b22 = b12 = 0.0
-    t12 = 1.0
-    normal = np.isinf(nu)
-    for t in range(n):
-        x = z[t, 0]
-        y = z[t, 1]
-        scale = math.sqrt(q11 * q22)
-        r = q12 / scale
-        one = 1.0 - r * r
-        form = x * x + y * y - 2.0 * r * x * y
-        q = form / one
-        loglik[t] = log_density(x, y, r, nu)
-        weight = 1.0 if normal else (nu + 2.0) / (nu - 2.0 + q)
-        dr = r / one + weight * (x * y / one - r * form / (one * one))
-        score[t, 0] = dr * t12 / scale
-        score[t, 1] = dr * (a12 / scale - 0.5 * r * (a11 / q11 + a22 / q22))
-        score[t, 2] = dr * (b12 / scale - 0.5 * r * (b11 / q11 + b22 / q22))
-        if not normal:
-            score[t, 3] = (
-                1.0 / nu
-                - 1.0 / (nu - 2.0)
-                - 0.5 * math.log1p(q / (nu - 2.0))
-                + 0.5 * (nu + 2.0) * q / ((nu - 2.0) * (nu - 2.0 + q))
-            )
-        t12 = rest + b * t12
-        a11 = x * x - 1.0 + b * a11
-        a22 = y * y - 1.0 + b * a22
-        a12 = x * y - target + b * a12
-        b11 = q11 - 1.0 + b * b11
-        b22 = q22 - 1.0 + b * b22
-        b12 = q12 - target + b * b12
-        q11 = rest + a * x * x + b * q11
-        q22 = rest + a * y * y + b * q22
-        q12 = rest * target + a * x * y + b * q12
-    return loglik, score
-
-
-@njit(cache=True, nogil=True)
-def dcc_paths(shocks, draw, target, a, b, q):
-    """Simulate forward from tomorrow's ``q`` (n_draws, 3).
-
-    ``shocks`` (n_paths, horizon, 2) are uncorrelated and standardized. Returns the conditional
-    correlations (n_paths, horizon) and the correlated shocks (n_paths, horizon, 2).
-    """
-    n_paths, horizon, _ = shocks.shape
-    rho = np.empty((n_paths, horizon))
-    z = np.empty((n_paths, horizon, 2))
-    for p in range(n_paths):
-        d = draw[p]
-        q11 = q[d, 0]
-        q22 = q[d, 1]
-        q12 = q[d, 2]
-        rest = 1.0 - a[d] - b[d]
-        for t in range(horizon):
-            r = q12 / math.sqrt(q11 * q22)
-            rho[p, t] = r
-            x = shocks[p, t, 0]
-            y = r * x + math.sqrt(1.0 - r * r) * shocks[p, t, 1]
-            z[p, t, 0] = x
-            z[p, t, 1] = y
-            q11 = rest + a[d] * x * x + b[d] * q11
-            q22 = rest + a[d] * y * y + b[d] * q22
-            q12 = rest * target[d] + a[d] * x * y + b[d] * q12
-    return rho, z

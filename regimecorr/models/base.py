@@ -12,8 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from regimecorr.errors import ModelError
-from regimecorr.kernels.garch import garch_paths
-from regimecorr.models.margins import GARCH, MarginsResult, identity_margins
+from regimecorr.models.margins import Margins, MarginsResult, fit_margins, identity_margins
 
 Array: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -26,16 +25,17 @@ N_DRAWS = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Futures:
-    """Simulated paths of a pair.
+    """Simulated paths of a pair, or of more assets.
 
     Attributes
     ----------
-    returns : ndarray of shape (n_paths, horizon, 2)
+    returns : ndarray of shape (n_paths, horizon, n_assets)
         Simulated returns, in the units of the returns that were fitted.
     correlation : ndarray of shape (n_paths, horizon)
-        Latent conditional correlation of each simulated row.
+        Latent conditional correlation of each simulated row; (n_paths, horizon, n_assets,
+        n_assets) for more than two assets.
     recent : ndarray of shape (n_paths,)
-        Latent correlation averaged over the last rows of the sample, drawn on the same path given
+        Latent correlation (matrix) averaged over the last rows of the sample, drawn on the same path given
         the full sample (smoothed).
     draw : ndarray of shape (n_paths,)
         Which parameter draw the path uses.
@@ -66,12 +66,12 @@ class Noise:
         """Standard normals of shape (n_paths, *shape)."""
         return self._rng.standard_normal((self.draw.size, *shape))
 
-    def shocks(self, nu: Array, horizon: int) -> Array:
-        """Uncorrelated unit-variance shocks (n_paths, horizon, 2), elliptical t.
+    def shocks(self, nu: Array, horizon: int, n_assets: int = 2) -> Array:
+        """Uncorrelated unit-variance shocks (n_paths, horizon, n_assets), elliptical t.
 
         ``nu`` (n_draws,) is infinite for normal errors.
         """
-        out = self.normal(horizon, 2)
+        out = self.normal(horizon, n_assets)
         if np.all(np.isinf(nu)):
             return out
         by_path = nu[self.draw][:, None]
@@ -194,7 +194,7 @@ class CorrelationResult(ABC):
         draws = self._draw_parameters(noise.n_draws, for_parameters)
         margins = self.margins.draw(noise.n_draws, for_margins)
         rho, z, recent_mean = self._continue(draws, noise, horizon, recent)
-        returns = garch_paths(z, noise.draw, *margins)
+        returns = self.margins.paths(z, noise.draw, margins)
         return Futures(returns, rho, recent_mean, noise.draw)
 
     def replicate(
@@ -227,7 +227,7 @@ class CorrelationResult(ABC):
         noise = Noise(n_paths, n_paths, for_paths)
         rho, z = self._restart(noise, rows, for_parameters)
         margins = self.margins.repeat(n_paths)
-        returns = garch_paths(z, noise.draw, *margins)
+        returns = self.margins.paths(z, noise.draw, margins)
         return Futures(returns, rho, rho[:, -RECENT_ROWS:].mean(axis=1), noise.draw)
 
     def summary(self) -> str:
@@ -277,7 +277,11 @@ class CorrelationModel(ABC, Generic[Result]):
     __slots__ = ()
 
     dist: Distribution
-    margins: GARCH | None
+    margins: Margins | None
+
+    @property
+    def _two_assets_only(self) -> bool:
+        return True
 
     @abstractmethod
     def _estimate(self, margins: MarginsResult, z: Array) -> Result:
@@ -288,8 +292,8 @@ class CorrelationModel(ABC, Generic[Result]):
 
         Parameters
         ----------
-        returns : DataFrame or ndarray of shape (n_obs, 2)
-            Returns of the pair, at least 200 rows, finite, in any units; standardized residuals
+        returns : DataFrame or ndarray of shape (n_obs, n_assets)
+            Returns of the pair (`regimecorr.DCC`: of two assets or more), at least 200 rows, finite, in any units; standardized residuals
             when the specification has ``margins=None``.
         margins : MarginsResult, optional
             Margins already fitted on these returns; then only the correlation is estimated.
@@ -312,15 +316,16 @@ class CorrelationModel(ABC, Generic[Result]):
         """Margins (given, fitted now, or the identity) and the (n_obs, 2) residuals, contiguous."""
         if margins is None:
             spec = self.margins
-            margins = identity_margins(returns) if spec is None else spec.fit(returns)
-        elif not np.array_equal(margins.returns.to_numpy(), np.asarray(returns, dtype=float)):
+            margins = identity_margins(returns) if spec is None else fit_margins(spec, returns)
+        elif margins.returns is not returns and not np.array_equal(
+            margins.returns.to_numpy(), np.asarray(returns, dtype=float)
+        ):
             raise ModelError(
                 f"The fitted margins belong to other returns ({margins.returns.shape[0]} rows of "
                 f"{', '.join(margins.names)}); fit the margins on these returns."
             )
-        z = np.ascontiguousarray(margins.std_resid.to_numpy(dtype=float))
-        if z.shape[1] != 2:
-            raise ModelError(
-                f"This model takes two return series; got {z.shape[1]}: {margins.names}."
-            )
+        z = np.ascontiguousarray(margins.z)
+        if z.shape[1] != 2 and (self._two_assets_only or z.shape[1] < 2):
+            limit = "two return series" if self._two_assets_only else "two return series or more"
+            raise ModelError(f"This model takes {limit}; got {z.shape[1]}: {margins.names}.")
         return margins, z

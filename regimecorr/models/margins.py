@@ -1,148 +1,211 @@
-"""GARCH margins through arch, rescaled inside.
-
-They come with parameter draws and the conditional variance of tomorrow.
-"""
+"""GARCH margins of every asset, rescaled inside; arch results and ready residuals as margins."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from regimecorr.errors import ConvergenceWarning, EstimationError, ModelError, warn_user
-from regimecorr.kernels.garch import garch_variance
+from regimecorr.errors import ConvergenceWarning, ModelError, warn_user
+from regimecorr.models._garch_fit import PARAMETERS, Margin, MarginDraws, Volatility, fit_margin
 
 Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 MIN_ROWS = 200
-_PARAMETERS = ("mu", "omega", "alpha", "gamma", "beta")
 
 
-class MarginDraws(NamedTuple):
-    """Parameters of both legs by draw, each (n_draws, n_assets), in the order of `garch_paths`."""
+class AnyMargin(Protocol):
+    """What the models need of a margin: `regimecorr.models._garch_fit.Margin`, or arch's."""
 
-    mu: Array
-    omega: Array
-    alpha: Array
-    gamma: Array
-    beta: Array
-    variance: Array
+    @property
+    def name(self) -> str: ...
+    @property
+    def volatility(self) -> Array: ...
+    @property
+    def std_resid(self) -> Array: ...
+    @property
+    def loglikelihood(self) -> float: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def estimated(self) -> pd.Series: ...
+    @property
+    def influence(self) -> Array: ...
+    @property
+    def residual_slopes(self) -> Array: ...
+    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws: ...
+    def repeat(self, n_draws: int) -> MarginDraws: ...
+    def paths(self, z: Array, draw: IntArray, draws: MarginDraws) -> Array: ...
+    def simulated_variance(self, z: Array) -> Array: ...
+    def forecast_variance(self, horizon: int) -> Array: ...
+    def extended(self, series: Array) -> AnyMargin: ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class MarginsResult:
     """Fitted margins.
 
     Attributes
     ----------
-    params : DataFrame
-        Assets by ``mu, omega, alpha, gamma, beta, nu`` in the units of the returns (``nu`` is
-        infinite for normal errors).
-    covariance : dict of str to ndarray of shape (5, 5)
-        Robust (Bollerslev-Wooldridge) covariance of ``mu, omega, alpha, gamma, beta`` by asset.
-    std_resid, volatility : DataFrame
-        By date; the volatility at t uses returns to t - 1.
-    loglikelihood : Series
-        By asset, of the returns in their own units.
-    converged : bool
-        Whether the optimiser converged for every asset; ``message`` says where it did not.
+    returns : DataFrame
+        The returns, by date and asset.
+    legs : tuple
+        One fitted margin per asset, with its influence function and derivatives.
     """
 
-    names: tuple[str, ...]
     returns: pd.DataFrame
-    params: pd.DataFrame
-    covariance: dict[str, Array]
-    std_resid: pd.DataFrame
-    volatility: pd.DataFrame
-    backcast: Array
-    loglikelihood: pd.Series
-    converged: bool
-    message: str
+    legs: tuple[AnyMargin, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the assets."""
+        return tuple(leg.name for leg in self.legs)
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """Assets by ``mu, omega, alpha, gamma, beta, nu``, in the units of the returns.
+
+        ``nu`` is infinite for normal errors. Margins from other arch models show their own names.
+        """
+        rows = {}
+        for leg in self.legs:
+            own = isinstance(leg, Margin)
+            rows[leg.name] = pd.Series(leg.theta, index=PARAMETERS) if own else leg.estimated
+        return pd.DataFrame(rows).T
+
+    @cached_property
+    def std_errors(self) -> pd.DataFrame:
+        """Robust (Bollerslev-Wooldridge) standard errors; NaN where nothing was estimated."""
+        rows = {}
+        for leg in self.legs:
+            influence = leg.influence
+            errors = np.sqrt((influence**2).sum(axis=0)) / len(self.returns)
+            # A parameter held by a bound does not move.
+            rows[leg.name] = pd.Series(np.where(errors > 0, errors, np.nan), leg.estimated.index)
+        return pd.DataFrame(rows).T.reindex(columns=self.params.columns)
+
+    @cached_property
+    def std_resid(self) -> pd.DataFrame:
+        """Standardized residuals by date."""
+        return self._frame(self.z)
+
+    @cached_property
+    def z(self) -> Array:
+        """Standardized residuals (n_obs, n_assets)."""
+        return np.column_stack([leg.std_resid for leg in self.legs])
+
+    @cached_property
+    def volatility(self) -> pd.DataFrame:
+        """Conditional volatility by date; row t uses returns to t - 1."""
+        return self._frame(np.column_stack([leg.volatility for leg in self.legs]))
+
+    @property
+    def loglikelihood(self) -> pd.Series:
+        """Log-likelihood by asset, of the returns in their own units."""
+        return pd.Series({leg.name: leg.loglikelihood for leg in self.legs})
+
+    @property
+    def n_params(self) -> int:
+        """Number of estimated parameters."""
+        return sum(len(leg.estimated) for leg in self.legs)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimiser converged for every asset."""
+        return all(leg.converged for leg in self.legs)
+
+    @property
+    def message(self) -> str:
+        """What did not converge."""
+        return " ".join(leg.message for leg in self.legs if leg.message)
+
+    @cached_property
     def log_volatility(self) -> float:
         """Sum of the log volatilities.
 
         It is what separates the joint density from that of the residuals.
         """
-        return float(np.log(self.volatility.to_numpy()).sum())
+        return float(sum(np.log(leg.volatility).sum() for leg in self.legs))
 
-    def repeat(self, n_draws: int) -> MarginDraws:
-        """Return the estimates, ``n_draws`` times.
+    def repeat(self, n_draws: int) -> list[MarginDraws]:
+        """Return the estimates of every leg, ``n_draws`` times, with the first variance."""
+        return [leg.repeat(n_draws) for leg in self.legs]
 
-        The paths start from the first conditional variance of the sample.
-        """
-        values = self.params[list(_PARAMETERS)].to_numpy().T
-        first = self.volatility.to_numpy()[0] ** 2
-        return MarginDraws(*(np.tile(v, (n_draws, 1)) for v in (*values, first)))
+    def draw(self, n_draws: int, rng: np.random.Generator) -> list[MarginDraws]:
+        """Draw the parameters of every leg, each draw with tomorrow's variance under it."""
+        return [leg.draw(n_draws, rng) for leg in self.legs]
 
-    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
-        """Draw parameters from their robust covariance.
+    def paths(self, z: Array, draw: IntArray, draws: list[MarginDraws]) -> Array:
+        """Returns (n_paths, horizon, n_assets) from standardized shocks of the same shape."""
+        out = np.empty(z.shape)
+        for i, (leg, drawn) in enumerate(zip(self.legs, draws, strict=True)):
+            out[:, :, i] = leg.paths(z[:, :, i], draw, drawn)
+        return out
 
-        Each draw comes with the conditional variance of tomorrow under it. Draws outside the
-        stationary region (``omega > 0``, ``alpha, beta >= 0``, persistence below one) are drawn
-        again.
-        """
-        out = np.empty((6, n_draws, len(self.names)))
-        for i, name in enumerate(self.names):
-            theta = self.params.loc[name, list(_PARAMETERS)].to_numpy(dtype=float)
-            drawn = _feasible_draws(theta, self.covariance[name], n_draws, rng)
-            out[:5, :, i] = drawn.T
-            series = self.returns[name].to_numpy(dtype=float)
-            for d in range(n_draws):
-                mu, omega, alpha, gamma, beta = drawn[d]
-                h = garch_variance(series - mu, omega, alpha, gamma, beta, self.backcast[i])
-                out[5, d, i] = h[-1]
-        return MarginDraws(*(np.ascontiguousarray(block) for block in out))
+    def append(self, returns: pd.DataFrame | Array) -> MarginsResult:
+        """Return the same parameters on these returns and those that follow them."""
+        new = pd.DataFrame(returns)
+        if isinstance(returns, pd.DataFrame):
+            new.columns = [str(c) for c in new.columns]
+            missing = [name for name in self.names if name not in new.columns]
+            if missing:
+                raise ModelError(f"The new returns lack {missing}; they have {list(new.columns)}.")
+            new = new[list(self.names)]
+            if len(new) and new.index[0] <= self.returns.index[-1]:
+                raise ModelError(
+                    f"The new returns begin at {new.index[0]}, not after the last row of the "
+                    f"sample, {self.returns.index[-1]}; pass only what follows."
+                )
+        elif new.shape[1] != len(self.names):
+            raise ModelError(f"The new returns have {new.shape[1]} columns, not {len(self.names)}.")
+        else:
+            new.columns = list(self.names)
+            if isinstance(self.returns.index, pd.RangeIndex):
+                new.index = new.index + len(self.returns)
+            else:
+                raise ModelError("The sample has dates; pass the new returns as a DataFrame.")
+        whole = check_returns(pd.concat([self.returns, new]))
+        legs = tuple(
+            leg.extended(np.ascontiguousarray(whole[leg.name].to_numpy())) for leg in self.legs
+        )
+        return MarginsResult(whole, legs)
 
-
-def _feasible_draws(theta: Array, cov: Array, n: int, rng: np.random.Generator) -> Array:
-    """Normal draws around ``theta``, restricted to the stationary region."""
-    if not np.any(cov):
-        return np.tile(theta, (n, 1))
-    values, vectors = np.linalg.eigh(cov)
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))
-    kept: list[Array] = []
-    missing = n
-    for _ in range(50):
-        candidate = theta + rng.standard_normal((4 * n, 5)) @ root.T
-        _, omega, alpha, gamma, beta = candidate.T
-        fine = (omega > 0) & (alpha >= 0) & (beta >= 0) & (alpha + gamma >= 0)
-        fine &= alpha + 0.5 * gamma + beta < 0.9999
-        kept.append(candidate[fine][:missing])
-        missing -= len(kept[-1])
-        if missing == 0:
-            return np.concatenate(kept)
-    if missing < n:
-        found = np.concatenate(kept)
-        return found[np.arange(n) % len(found)]
-    raise EstimationError(
-        "None of the draws from the covariance of the margins is stationary; "
-        "the margins are not identified on this sample. Use a longer one."
-    )
+    def _frame(self, values: Array) -> pd.DataFrame:
+        return pd.DataFrame(values, index=self.returns.index, columns=list(self.names), copy=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GARCH:
-    r"""Constant mean and GARCH(1,1) or GJR variance for every asset, estimated by arch.
+    r"""Constant mean and GARCH(1,1), GJR or EGARCH variance, by maximum likelihood.
 
     .. math::
 
-        h_t = \omega + \alpha \epsilon_{t-1}^2
+        h_t &= \omega + \alpha \epsilon_{t-1}^2
         + \gamma \epsilon_{t-1}^2 1(\epsilon_{t-1} < 0) + \beta h_{t-1}
+        &\quad\text{(GARCH, GJR)}
 
-    The variance at t uses returns to t - 1. Each series is divided by its standard deviation
+        \ln h_t &= \omega + \alpha (|z_{t-1}| - \sqrt{2 / \pi}) + \gamma z_{t-1}
+        + \beta \ln h_{t-1} &\quad\text{(EGARCH)}
+
+    The variance at t uses returns to t - 1. Parameters, presample values and likelihood are those
+    of the arch package (``mean="Constant"``, orders one), which the tests compare; the analytic
+    gradient makes the fit some ten times faster. Each series is divided by its standard deviation
     before estimation and the estimates are mapped back, so percent, decimals and basis points give
     the same answer.
 
     Parameters
     ----------
-    vol : {"GARCH", "GJR"}, default "GARCH"
-        Variance equation; GJR (Glosten, Jagannathan and Runkle 1993) adds the asymmetric term.
+    vol : {"GARCH", "GJR", "EGARCH"}, default "GARCH"
+        Variance equation: Bollerslev (1986); Glosten, Jagannathan and Runkle (1993), which adds
+        the asymmetric term; Nelson (1991).
     dist : {"normal", "t"}, default "normal"
         Error distribution. Normal is quasi maximum likelihood, consistent whatever the errors; t is
         more efficient under fat tails.
@@ -156,12 +219,12 @@ class GARCH:
     True
     """
 
-    vol: Literal["GARCH", "GJR"] = "GARCH"
+    vol: Volatility = "GARCH"
     dist: Literal["normal", "t"] = "normal"
 
     def __post_init__(self) -> None:
-        if self.vol not in ("GARCH", "GJR"):
-            raise ModelError(f"vol={self.vol!r} is unknown; use 'GARCH' or 'GJR'.")
+        if self.vol not in get_args(Volatility):
+            raise ModelError(f"vol={self.vol!r} is unknown; use 'GARCH', 'GJR' or 'EGARCH'.")
         if self.dist not in ("normal", "t"):
             raise ModelError(f"dist={self.dist!r} is unknown; use 'normal' or 't'.")
 
@@ -181,95 +244,37 @@ class GARCH:
         ------
         ModelError
             If the returns cannot be used (too few, not finite, constant).
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a fit does not converge, or its variance is integrated.
         """
-        frame = check_returns(returns)
-        fits = [self._fit_one(frame[name], str(name)) for name in frame.columns]
-        names = tuple(str(c) for c in frame.columns)
-        bad = [f.message for f in fits if f.message]
-        for message in bad:
-            warn_user(message, ConvergenceWarning)
-        volatility = pd.DataFrame({n: f.volatility for n, f in zip(names, fits, strict=True)})
-        volatility.index = frame.index
-        mu = np.array([f.params[0] for f in fits])
-        return MarginsResult(
-            names=names,
-            returns=frame,
-            params=pd.DataFrame(
-                [f.params for f in fits], index=list(names), columns=[*_PARAMETERS, "nu"]
-            ),
-            covariance={n: f.covariance for n, f in zip(names, fits, strict=True)},
-            std_resid=(frame - mu) / volatility,
-            volatility=volatility,
-            backcast=np.array([f.backcast for f in fits]),
-            loglikelihood=pd.Series([f.loglikelihood for f in fits], index=list(names)),
-            converged=not bad,
-            message=" ".join(bad),
-        )
+        return fit_margins(self, returns)
 
-    def _fit_one(self, series: pd.Series, name: str) -> _OneFit:
-        from arch.univariate import GARCH as ArchGARCH
-        from arch.univariate import ConstantMean, Normal, StudentsT
 
-        values = series.to_numpy(dtype=float)
-        scale = float(values.std())
-        # Rounded far below any price's accuracy: other units must not even change the
-        # optimiser's last digits.
-        unit = np.round(values / scale, 10)
-        asymmetric = int(self.vol == "GJR")
-        model = ConstantMean(unit)
-        model.volatility = ArchGARCH(1, asymmetric, 1)
-        model.distribution = StudentsT() if self.dist == "t" else Normal()
-        fit = model.fit(disp="off", show_warning=False, options={"ftol": 1e-10, "maxiter": 500})
-        message = ""
-        if fit.convergence_flag != 0:
-            with warnings.catch_warnings():
-                # arch remarks on starting values at a bound; whether it converges is checked here.
-                warnings.simplefilter("ignore")
-                again = model.fit(
-                    disp="off",
-                    show_warning=False,
-                    starting_values=fit.params.to_numpy(),
-                    options={"ftol": 1e-8, "maxiter": 2000},
+#: One specification for every asset, or one by name.
+Margins: TypeAlias = GARCH | Mapping[str, GARCH]
+
+
+def fit_margins(spec: Margins, returns: pd.DataFrame | Array) -> MarginsResult:
+    """Fit every column by the specification, or by its own where a mapping names it."""
+    frame = check_returns(returns)
+    legs = []
+    for name in frame.columns:
+        if isinstance(spec, Mapping):
+            if name not in spec:
+                raise ModelError(
+                    f"margins has no specification for {name!r}; it names {sorted(spec)}."
                 )
-            fit = again if again.loglikelihood >= fit.loglikelihood else fit
-            if again.convergence_flag != 0:
-                message = (
-                    f"The GARCH fit of {name!r} did not converge (optimiser flag "
-                    f"{again.convergence_flag}); its volatilities are provisional."
-                )
-        theta = fit.params.to_numpy(dtype=float)
-        size = 4 + asymmetric
-        order = [0, 1, 2, 3, 4] if asymmetric else [0, 1, 2, 4]
-        units = np.array([scale, scale**2, 1.0, 1.0, 1.0])
-        params = np.zeros(6)
-        params[order] = theta[:size]
-        params[:5] *= units
-        params[5] = theta[size] if self.dist == "t" else np.inf
-        covariance = np.zeros((5, 5))
-        estimated = fit.param_cov.to_numpy(dtype=float)[:size, :size]
-        if np.all(np.isfinite(estimated)):
-            covariance[np.ix_(order, order)] = estimated
+            own = spec[name]
         else:
-            message += f" The covariance of the GARCH estimates of {name!r} is not finite."
-        # arch takes its backcast at the starting value of the mean, which is the sample mean.
-        resid = unit - unit.mean()
-        return _OneFit(
-            params=params,
-            covariance=covariance * np.outer(units, units),
-            volatility=np.asarray(fit.conditional_volatility, dtype=float) * scale,
-            backcast=float(model.volatility.backcast(resid)) * scale**2,
-            loglikelihood=float(fit.loglikelihood) - len(values) * np.log(scale),
-            message=message.strip(),
-        )
-
-
-class _OneFit(NamedTuple):
-    params: Array
-    covariance: Array
-    volatility: Array
-    backcast: float
-    loglikelihood: float
-    message: str
+            own = spec
+        series = np.ascontiguousarray(frame[name].to_numpy(dtype=float))
+        legs.append(fit_margin(series, name, own.vol, own.dist))
+        if legs[-1].message:
+            warn_user(legs[-1].message, ConvergenceWarning)
+    return MarginsResult(frame, tuple(legs))
 
 
 def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd.DataFrame:
@@ -297,20 +302,10 @@ def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd
 def identity_margins(returns: pd.DataFrame | Array) -> MarginsResult:
     """Return margins that leave standardized residuals as they are: mean 0, variance 1."""
     frame = check_returns(returns)
-    names = tuple(frame.columns)
-    ones = pd.DataFrame(np.ones_like(frame.to_numpy()), index=frame.index, columns=frame.columns)
-    params = pd.DataFrame(0.0, index=list(names), columns=[*_PARAMETERS, "nu"])
-    params["omega"] = 1.0
-    params["nu"] = np.inf
-    return MarginsResult(
-        names=names,
-        returns=frame,
-        params=params,
-        covariance={n: np.zeros((5, 5)) for n in names},
-        std_resid=frame,
-        volatility=ones,
-        backcast=np.ones(len(names)),
-        loglikelihood=pd.Series(np.nan, index=list(names)),
-        converged=True,
-        message="",
+    theta = np.array([0.0, 1.0, 0.0, 0.0, 0.0, np.inf])
+    nothing = np.empty((0, 0))
+    legs = (
+        Margin(name, "GARCH", np.ascontiguousarray(frame[name].to_numpy()), theta, (), nothing, 1.0)
+        for name in frame.columns
     )
+    return MarginsResult(frame, tuple(legs))

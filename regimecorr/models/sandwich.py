@@ -19,6 +19,11 @@ def jacobian(function: Callable[[Array], Array], at: Array, step: float = 1e-4) 
     return np.stack(columns, axis=-1)
 
 
+def automatic_lags(n_obs: int) -> int:
+    """Newey-West's rule of thumb ``4 (n / 100)^(2/9)``."""
+    return int(4.0 * (n_obs / 100.0) ** (2.0 / 9.0))
+
+
 def long_run_covariance(scores: Array, lags: int) -> Array:
     """Newey-West estimate of the covariance of the sum of ``scores`` (n_obs, k)."""
     total = scores.T @ scores

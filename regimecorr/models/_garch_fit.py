@@ -1,0 +1,348 @@
+"""Maximum likelihood of one GARCH margin with analytic derivatives."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import digamma, gammaln
+
+from regimecorr.errors import EstimationError
+from regimecorr.kernels.garch import garch_paths, garch_scores, garch_variance
+from regimecorr.models.optimise import Objective, Optimum, Region, box, central_hessian, maximise
+
+Array = npt.NDArray[np.float64]
+Volatility: TypeAlias = Literal["GARCH", "GJR", "EGARCH"]
+
+PARAMETERS = ("mu", "omega", "alpha", "gamma", "beta", "nu")
+_NU_LIMITS = (2.05, 500.0)
+_NONE = np.empty((0, 6)), np.empty(0), np.empty((0, 5))
+
+
+class MarginDraws(NamedTuple):
+    """Parameters of one margin by draw, each (n_draws,), in the order of `garch_paths`."""
+
+    mu: Array
+    omega: Array
+    alpha: Array
+    gamma: Array
+    beta: Array
+    variance: Array
+
+
+def density_constant(nu: float) -> tuple[float, float]:
+    """Logarithm of the constant of a unit-variance t (or normal) density; derivative by ``nu``."""
+    if np.isinf(nu):
+        return -0.5 * np.log(2.0 * np.pi), 0.0
+    value = gammaln(0.5 * (nu + 1.0)) - gammaln(0.5 * nu) - 0.5 * np.log(np.pi * (nu - 2.0))
+    slope = 0.5 * (digamma(0.5 * (nu + 1.0)) - digamma(0.5 * nu)) - 0.5 / (nu - 2.0)
+    return float(value), float(slope)
+
+
+def ewma_backcast(resid: Array) -> float:
+    """Exponentially weighted mean of the first 75 squares (decay .94), as arch starts from."""
+    rows = min(75, resid.size)
+    weights = 0.94 ** np.arange(rows)
+    return float(resid[:rows] ** 2 @ weights / weights.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Margin:
+    """One fitted (or given) margin: constant mean, GARCH(1,1), GJR or EGARCH.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (6,)
+        ``mu, omega, alpha, gamma, beta, nu``, in the units of the series.
+    free : tuple of int
+        Which of them were estimated.
+    basis : ndarray of shape (len(free), m)
+        Directions in which the estimate is not held by a bound.
+    backcast : float
+        Variance that stands for the missing rows before the first.
+    variance : ndarray of shape (n_obs + 1,)
+        Conditional variances, the last one tomorrow's; row t uses returns to t - 1.
+    """
+
+    name: str
+    vol: Volatility
+    series: Array
+    theta: Array
+    free: tuple[int, ...]
+    basis: Array
+    backcast: float
+    converged: bool = True
+    message: str = ""
+
+    @property
+    def exponential(self) -> bool:
+        return self.vol == "EGARCH"
+
+    @cached_property
+    def variance(self) -> Array:
+        resid = self.series - self.theta[0]
+        h: Array = garch_variance(resid, *self.theta[1:5], self.backcast, self.exponential)
+        return h
+
+    @property
+    def volatility(self) -> Array:
+        return np.sqrt(self.variance[:-1])
+
+    @cached_property
+    def std_resid(self) -> Array:
+        return np.asarray((self.series - self.theta[0]) / self.volatility)
+
+    @cached_property
+    def loglikelihood(self) -> float:
+        return float(self._sum(self.theta)[0])
+
+    @property
+    def estimated(self) -> pd.Series:
+        """Estimated parameters by name."""
+        return pd.Series(self.theta[list(self.free)], index=[PARAMETERS[i] for i in self.free])
+
+    def _sum(self, theta: Array) -> tuple[float, Array]:
+        constants = density_constant(theta[5])
+        out: tuple[float, Array] = garch_scores(
+            self.series, theta, self.backcast, self.exponential, *constants, *_NONE
+        )
+        return out
+
+    @cached_property
+    def _expansion(self) -> tuple[Array, Array]:
+        n, free = self.series.size, list(self.free)
+        score, resid, dresid = np.empty((n, 6)), np.empty(n), np.empty((n, 5))
+        constants = density_constant(self.theta[5])
+        garch_scores(
+            self.series,
+            self.theta,
+            self.backcast,
+            self.exponential,
+            *constants,
+            score,
+            resid,
+            dresid,
+        )
+        slopes = np.column_stack([dresid, np.zeros(n)])[:, free]
+
+        def function(values: Array) -> tuple[float, Array]:
+            theta = self.theta.copy()
+            theta[free] = values
+            value, gradient = self._sum(theta)
+            return value, gradient[free]
+
+        region = _region(self.vol, free, float(self.series.std()))
+        hessian = central_hessian(function, self.theta[free], region)
+        information = -self.basis.T @ hessian @ self.basis
+        inverse = self.basis @ np.linalg.pinv(information, hermitian=True) @ self.basis.T
+        return n * score[:, free] @ inverse, slopes
+
+    @property
+    def influence(self) -> Array:
+        """Influence (n_obs, k) of every row: the estimate is the truth plus their mean."""
+        return self._expansion[0]
+
+    @property
+    def residual_slopes(self) -> Array:
+        """Derivatives (n_obs, k) of the standardized residuals by the estimated parameters."""
+        return self._expansion[1]
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Robust covariance (5, 5) of ``mu, omega, alpha, gamma, beta``."""
+        out = np.zeros((6, 6))
+        rows = self.influence
+        out[np.ix_(self.free, self.free)] = rows.T @ rows / len(rows) ** 2
+        return out[:5, :5]
+
+    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
+        """Parameter draws from the robust covariance, each with tomorrow's variance under it.
+
+        Draws outside the stationary region are drawn again.
+        """
+        drawn = self._feasible_draws(n_draws, rng)
+        variance = np.empty(n_draws)
+        for d, (mu, *rest) in enumerate(drawn):
+            variance[d] = garch_variance(
+                self.series - mu, *rest, self.backcast, self.exponential
+            )[-1]
+        return MarginDraws(*np.ascontiguousarray(drawn.T), variance)
+
+    def repeat(self, n_draws: int) -> MarginDraws:
+        """Return the estimates, ``n_draws`` times, with the sample's first variance."""
+        columns = (np.full(n_draws, v) for v in (*self.theta[:5], self.variance[0]))
+        return MarginDraws(*columns)
+
+    def paths(self, z: Array, draw: npt.NDArray[np.int64], draws: MarginDraws) -> Array:
+        """Returns (n_paths, horizon) from standardized shocks."""
+        out: Array = garch_paths(np.ascontiguousarray(z), draw, *draws, self.exponential)
+        return out
+
+    def simulated_variance(self, z: Array) -> Array:
+        """Conditional variances (n_paths, horizon) at the estimates, along standardized shocks."""
+        draws = self.repeat(1)._replace(variance=self.variance[-1:])
+        returns = self.paths(z, np.zeros(len(z), dtype=np.int64), draws)
+        return np.asarray(((returns - self.theta[0]) / z) ** 2)
+
+    def forecast_variance(self, horizon: int) -> Array:
+        """Expected conditional variance of the next rows (horizon,), in closed form."""
+        _, omega, alpha, gamma, beta, _ = self.theta
+        out = np.empty(horizon)
+        out[0] = self.variance[-1]
+        if self.exponential and horizon > 1:
+            raise EstimationError(
+                f"The variance of {self.name!r} is an EGARCH, which has no closed-form forecast "
+                f"beyond one row (horizon={horizon}); use method='simulate'."
+            )
+        for k in range(1, horizon):
+            out[k] = omega + (alpha + 0.5 * gamma + beta) * out[k - 1]
+        return out
+
+    def extended(self, series: Array) -> Margin:
+        """Return the same parameters on a longer series that begins with this one."""
+        return dataclasses.replace(self, series=series)
+
+    def _feasible_draws(self, n: int, rng: np.random.Generator) -> Array:
+        theta = self.theta[:5]
+        if not np.any(self.covariance):
+            return np.tile(theta, (n, 1))
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.clip(values, 0.0, None))
+        kept: list[Array] = []
+        missing = n
+        for _ in range(50):
+            candidate = theta + rng.standard_normal((4 * n, 5)) @ root.T
+            _, omega, alpha, gamma, beta = candidate.T
+            if self.exponential:
+                fine = np.abs(beta) < 0.9999
+            else:
+                fine = (omega > 0) & (alpha >= 0) & (beta >= 0) & (alpha + gamma >= 0)
+                fine &= alpha + 0.5 * gamma + beta < 0.9999
+            kept.append(candidate[fine][:missing])
+            missing -= len(kept[-1])
+            if missing == 0:
+                return np.concatenate(kept)
+        if missing < n:
+            found = np.concatenate(kept)
+            return found[np.arange(n) % len(found)]
+        raise EstimationError(
+            f"None of the draws from the covariance of the margin of {self.name!r} is stationary; "
+            "it is not identified on this sample. Use a longer one."
+        )
+
+
+def _region(vol: Volatility, free: list[int], scale: float) -> Region:
+    """Admissible parameters and their steps, for a series of standard deviation ``scale``."""
+    if vol == "EGARCH":
+        lower = [-np.inf, -np.inf, -np.inf, -np.inf, -0.99999, _NU_LIMITS[0]]
+        upper = [np.inf, np.inf, np.inf, np.inf, 0.99999, _NU_LIMITS[1]]
+        steps = [0.02 * scale, 0.01, 0.02, 0.01, 0.01, 1.0]
+    else:
+        lower = [-np.inf, 1e-10 * scale**2, 0.0, -np.inf, 0.0, _NU_LIMITS[0]]
+        upper = [np.inf, np.inf, np.inf, np.inf, np.inf, _NU_LIMITS[1]]
+        steps = [0.02 * scale, 0.01 * scale**2, 0.02, 0.02, 0.02, 1.0]
+    rows, limits, labels = box(6, lower, upper, PARAMETERS)
+    if vol != "EGARCH":
+        if 3 in free:
+            rows.append(np.array([0.0, 0.0, -1.0, -1.0, 0.0, 0.0]))
+            limits.append(0.0)
+            labels.append("alpha + gamma = 0")
+        rows.append(np.array([0.0, 0.0, 1.0, 0.5 * (3 in free), 1.0, 0.0]))
+        limits.append(1.0)
+        labels.append("alpha + gamma / 2 + beta = 1" if 3 in free else "alpha + beta = 1")
+    normals = np.array(rows)[:, free]
+    kept = np.any(normals != 0.0, axis=1)
+    return Region(
+        normals[kept],
+        np.array(limits)[kept],
+        tuple(label for label, k in zip(labels, kept, strict=True) if k),
+        np.array(steps)[free],
+    )
+
+
+def _starts(vol: Volatility, heavy: bool, mean: float) -> list[Array]:
+    """Starting values for a series of unit variance; the best one is taken."""
+    nu = 8.0 if heavy else np.inf
+    if vol == "EGARCH":
+        return [
+            np.array([mean, 0.0, alpha, gamma, beta, nu])
+            for alpha in (0.1, 0.2)
+            for gamma in (-0.08, 0.0)
+            for beta in (0.9, 0.97)
+        ]
+    out = []
+    for alpha in (0.03, 0.08, 0.15):
+        for persistence in (0.9, 0.97, 0.99):
+            gamma = alpha if vol == "GJR" else 0.0
+            beta = persistence - alpha
+            first = 0.5 * alpha if vol == "GJR" else alpha
+            out.append(np.array([mean, 1.0 - persistence, first, gamma, beta, nu]))
+    return out
+
+
+def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
+    """Estimate one margin; a bound or a failure is told in ``message``."""
+    scale = float(series.std())
+    # Rounded far below any price's accuracy: other units must not even change the optimiser's
+    # last digits.
+    unit = np.round(series / scale, 10)
+    mean = float(unit.mean())
+    backcast = ewma_backcast(unit - mean)
+    free = [i for i in range(6) if (i != 3 or vol != "GARCH") and (i != 5 or dist == "t")]
+    exponential = vol == "EGARCH"
+
+    def function(values: Array, start: Array) -> tuple[float, Array]:
+        theta = start.copy()
+        theta[free] = values
+        constants = density_constant(theta[5])
+        value, gradient = garch_scores(unit, theta, backcast, exponential, *constants, *_NONE)
+        return value, gradient[free]
+
+    starts = _starts(vol, dist == "t", mean)
+    starts.sort(key=lambda s: -function(s[free], s)[0])
+    region = _region(vol, free, 1.0)
+    best: Optimum | None = None
+    for start in starts[:2]:
+        objective: Objective = lambda values, at=start: function(values, at)  # noqa: E731
+        found = maximise(objective, start[free], region)
+        if best is None or found.value > best.value:
+            best = found
+        if best.converged:
+            break
+    assert best is not None
+    theta = starts[0].copy()
+    theta[free] = best.theta
+    units = np.array([scale, 1.0 if exponential else scale**2, 1.0, 1.0, 1.0, 1.0])
+    if exponential:
+        theta[1] += (1.0 - theta[4]) * 2.0 * np.log(scale)
+    message = ""
+    if not best.converged:
+        message = (
+            f"The {vol} fit of {name!r} did not converge ({best.message}); its volatilities are "
+            "provisional."
+        )
+    integrated = [b for b in best.bounds_hit if b.endswith("= 1") or b.startswith("beta = 0.99")]
+    if integrated:
+        message = (
+            f"The variance of {name!r} is integrated ({integrated[0]}): it has no long-run level, "
+            "and standard errors hold along the bound only."
+        )
+    # Directions in the series' own units; orthonormal again.
+    basis = best.basis * units[free][:, None]
+    basis = np.linalg.qr(basis)[0] if basis.size else basis
+    return Margin(
+        name=name,
+        vol=vol,
+        series=series,
+        theta=theta * units,
+        free=tuple(free),
+        basis=basis,
+        backcast=backcast * scale**2,
+        converged=best.converged and not integrated,
+        message=message,
+    )

@@ -1,0 +1,125 @@
+"""Parameter draws of an estimated second stage, joint with its targets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from regimecorr.models.base import Array
+from regimecorr.models.dcc.dynamics import Dynamics
+from regimecorr.models.dcc.estimation import NU_LIMITS, persistence_weights
+from regimecorr.models.dcc.inference import Inference
+from regimecorr.models.sandwich import automatic_lags, jacobian, positive_bread
+
+_MAX_PERSISTENCE = 0.9999
+# Prior scale of (logit persistence, log ratios, log(nu - 2)): far wider than any sample's
+# information unless a parameter is not identified at all.
+_PRIOR_SD = {"persistence": 2.0, "ratio": 2.0, "nu": 1.5}
+_TINY = 1e-9
+
+
+class ParameterDraws(NamedTuple):
+    """Draws of the parameters (n_draws, k), the target and ``Nbar`` (n_draws, N, N)."""
+
+    theta: Array
+    target: Array
+    asymmetry: Array
+
+    @classmethod
+    def repeat(cls, dynamics: Dynamics, theta: Array, n_draws: int) -> ParameterDraws:
+        """Return the same parameters, ``n_draws`` times."""
+        target = dynamics.target(theta)
+        nbar = dynamics.asymmetry if dynamics.layout.asymmetric else np.zeros_like(target)
+        shape = (n_draws, 1, 1)
+        return cls(np.tile(theta, (n_draws, 1)), np.tile(target, shape), np.tile(nbar, shape))
+
+
+def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator) -> ParameterDraws:
+    """Draw parameters and targets from one set of random row weights.
+
+    The weights are exponential with the Bartlett autocovariance of Newey and West (1987): moving
+    sums of gamma variables. The target of a draw is that of the weighted rows, a correlation
+    matrix by construction; the parameters follow the weighted first-order expansion in unbounded
+    coordinates, with a weak normal prior that takes over where the data say nothing.
+    """
+    dynamics, theta = inference.dynamics, inference.optimum.theta
+    weights = bartlett_weights(n_draws, dynamics.n_obs, rng)
+    noise = rng.standard_normal((n_draws, theta.size))
+    drawn = np.tile(theta, (n_draws, 1))
+    if theta.size:
+        drawn = _draw_theta(inference, weights, noise)
+    targets = np.stack(
+        [dynamics.target(t, w) for t, w in zip(drawn, weights, strict=True)]
+    )
+    asymmetry = np.zeros_like(targets)
+    if dynamics.layout.asymmetric:
+        rule = dynamics.asymmetry_rule
+        asymmetry = np.stack([rule.moment(dynamics.negative, w) for w in weights])
+    return ParameterDraws(drawn, targets, asymmetry)
+
+
+def bartlett_weights(n_draws: int, n_obs: int, rng: np.random.Generator) -> Array:
+    """Positive weights (n_draws, n_obs): mean and variance one, Bartlett autocovariance."""
+    lags = automatic_lags(n_obs)
+    pieces = rng.standard_gamma(1.0 / (lags + 1), (n_draws, n_obs + lags))
+    sums = np.cumsum(np.pad(pieces, ((0, 0), (1, 0))), axis=1)
+    return np.asarray(sums[:, lags + 1 :] - sums[:, : -lags - 1])
+
+
+def _draw_theta(inference: Inference, weights: Array, noise: Array) -> Array:
+    dynamics = inference.dynamics
+    coordinates = Coordinates(dynamics)
+    at = coordinates.unbounded(inference.optimum.theta)
+    rows = inference.rows("three-stage") @ jacobian(coordinates.natural, at)
+
+    def gradient(u: Array) -> Array:
+        slope = dynamics.total(coordinates.natural(u))[1]
+        return np.asarray(slope @ jacobian(coordinates.natural, u))
+
+    bread = positive_bread(-jacobian(gradient, at))
+    precision = 1.0 / coordinates.prior_sd**2
+    push = (weights - 1.0) @ rows + noise * np.sqrt(precision)
+    return coordinates.natural(at + push @ np.linalg.inv(bread + np.diag(precision)))
+
+
+class Coordinates:
+    """Unbounded coordinates of the second-stage parameters.
+
+    Logit of the persistence, log ratios of its parts to the part of the last ``b``, ``log(nu - 2)``.
+    """
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.layout = dynamics.layout
+        self.weights = persistence_weights(dynamics)[: self.layout.n_dynamic]
+        self.base = max(self.layout.p + self.layout.q - 1, 0)
+        sd = [_PRIOR_SD["persistence"]] if self.layout.n_dynamic else []
+        sd += [_PRIOR_SD["ratio"]] * (self.layout.n_dynamic - 1)
+        self.prior_sd = np.array(sd + [_PRIOR_SD["nu"]] * self.layout.heavy)
+
+    def unbounded(self, theta: Array) -> Array:
+        """Map parameters (k,) to coordinates (k,)."""
+        k = self.layout.n_dynamic
+        head = []
+        if k:
+            parts = np.maximum(theta[:k] * self.weights, _TINY)
+            total = np.clip(parts.sum() / _MAX_PERSISTENCE, _TINY, 1.0 - _TINY)
+            others = np.delete(parts, self.base)
+            head = [logit(total), *np.log(others / parts[self.base])]
+        tail = [np.log(theta[-1] - 2.0)] if self.layout.heavy else []
+        return np.array([*head, *tail])
+
+    def natural(self, u: Array) -> Array:
+        """Map coordinates (..., k) to parameters (..., k)."""
+        k = self.layout.n_dynamic
+        out = np.empty_like(u)
+        if k:
+            ratios = np.exp(np.clip(u[..., 1:k], -50.0, 50.0))
+            ratios = np.insert(ratios, self.base, 1.0, axis=-1)
+            total = _MAX_PERSISTENCE * expit(u[..., :1])
+            weights = np.where(self.weights > 0.0, self.weights, 1.0)
+            out[..., :k] = total * ratios / ratios.sum(axis=-1, keepdims=True) / weights
+        if self.layout.heavy:
+            out[..., -1] = np.clip(2.0 + np.exp(u[..., -1]), *NU_LIMITS)
+        return out

@@ -1,0 +1,268 @@
+"""Constrained maximum likelihood in few parameters, with a report that can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import null_space
+from scipy.optimize import minimize, nnls
+
+
+Array = npt.NDArray[np.float64]
+
+#: Newton's predicted gain in log-likelihood below which an optimum counts as reached.
+TOLERANCE = 1e-8
+_ACTIVE = 1e-9
+_WORST = -1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Linear constraints ``normals @ theta <= limits``, each with a name; and parameter scales.
+
+    ``scale`` are steps in which the log-likelihood changes by about one: the optimiser works in
+    these units, and differences are taken in a thousandth of them.
+    """
+
+    normals: Array
+    limits: Array
+    labels: tuple[str, ...]
+    scale: Array
+
+    def slack(self, theta: Array) -> Array:
+        """Distance (n_constraints,) from every constraint, in its own units."""
+        return np.asarray(self.limits - self.normals @ theta)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """Where an optimisation ended.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (k,)
+    value : float
+        Log-likelihood.
+    gradient : ndarray of shape (k,)
+        Of the log-likelihood; it need not vanish across a constraint.
+    hessian : ndarray of shape (k, k)
+        Of the log-likelihood, by central differences of the analytic gradient.
+    basis : ndarray of shape (k, m)
+        Orthonormal directions in which the optimum is free to move.
+    bounds_hit : tuple of str
+        Constraints that hold the optimum.
+    decrement : float
+        Log-likelihood that one more Newton step promises; 0 at an optimum.
+    converged : bool
+    message : str
+        Why not.
+    n_evaluations : int
+    """
+
+    theta: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    basis: Array
+    bounds_hit: tuple[str, ...]
+    decrement: float
+    converged: bool
+    message: str
+    n_evaluations: int
+
+
+Objective = Callable[[Array], tuple[float, Array]]
+
+
+def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
+    """Hessian of the log-likelihood by differences of its gradient, one-sided at a bound."""
+    k = theta.size
+    columns = np.empty((k, k))
+    for i in range(k):
+        step = np.zeros(k)
+        step[i] = 1e-3 * region.scale[i]
+        alone = np.flatnonzero((region.normals != 0.0).sum(axis=1) == 1)
+        up = np.all(region.slack(theta + step)[alone] >= 0.0)
+        down = np.all(region.slack(theta - step)[alone] >= 0.0)
+        high, low = theta + step * up, theta - step * down
+        columns[:, i] = (function(high)[1] - function(low)[1]) / (high[i] - low[i])
+    return np.asarray(0.5 * (columns + columns.T))
+
+
+def _free_step(
+    theta: Array, gradient: Array, hessian: Array, region: Region
+) -> tuple[Array, float, Array, Array]:
+    """Newton's step within the region, the gain it promises, active constraints, free directions.
+
+    A constraint is active where the gradient presses against it, or the step would cross it.
+    """
+    near = np.flatnonzero(region.slack(theta) <= _ACTIVE)
+    active = near
+    if near.size:
+        # Multipliers: the part of the (scaled) gradient that points out of the region.
+        scaled = region.normals[near] * region.scale
+        force, _ = nnls(scaled.T, gradient * region.scale)
+        active = near[force > 1e-10]
+    while True:
+        basis = np.eye(theta.size)
+        if active.size:
+            basis = null_space(region.normals[active], rcond=1e-12)
+        step, decrement = _newton_step(gradient, hessian, basis, region.scale)
+        crossed = np.setdiff1d(near[region.normals[near] @ step > 1e-14], active)
+        if not crossed.size:
+            return step, decrement, active, basis
+        active = np.append(active, crossed[:1])
+
+
+def maximise(function: Objective, start: Array, region: Region, max_newton: int = 30) -> Optimum:
+    """Maximise from a feasible start: sequential quadratic steps, then Newton's on the free face.
+
+    Parameters
+    ----------
+    function : callable
+        ``theta -> (log-likelihood, gradient)``; a value that is not finite counts as very bad.
+    start : ndarray of shape (k,)
+    region : Region
+    max_newton : int, default 30
+        Newton steps at most; two or three are usual.
+
+    Returns
+    -------
+    Optimum
+        ``converged`` means that a Newton step promises a gain below `TOLERANCE`; it does not
+        rely on the optimiser's own flag.
+    """
+    count = 0
+
+    def guarded(theta: Array) -> tuple[float, Array]:
+        nonlocal count
+        count += 1
+        value, gradient = function(theta)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return _WORST, np.zeros(theta.size)
+        return value, gradient
+
+    def negative(x: Array) -> tuple[float, Array]:
+        value, gradient = guarded(x * region.scale)
+        return -value, -gradient * region.scale
+
+    scaled = region.normals * region.scale
+    found = minimize(
+        negative,
+        start / region.scale,
+        jac=True,
+        method="SLSQP",
+        constraints={
+            "type": "ineq",
+            "fun": lambda x: region.limits - scaled @ x,
+            "jac": lambda x: -scaled,
+        },
+        options={"maxiter": 200, "ftol": 1e-7},
+    )
+    theta = _into(found.x * region.scale, start, region)
+    value, gradient = guarded(theta)
+    first, first_gradient = guarded(start)
+    if value < first:
+        theta, value, gradient = start, first, first_gradient
+    decrement = np.inf
+    message = ""
+    hessian = central_hessian(guarded, theta, region)
+    for _ in range(max_newton):
+        step, decrement, _, _ = _free_step(theta, gradient, hessian, region)
+        if decrement < TOLERANCE:
+            break
+        moved = _line_search(guarded, theta, value, step, region)
+        if moved is None:
+            message = "no step improves the log-likelihood"
+            break
+        theta, value, gradient = moved
+        hessian = central_hessian(guarded, theta, region)
+    _, decrement, active, basis = _free_step(theta, gradient, hessian, region)
+    # What rounding leaves: gradients are sums of thousands of terms.
+    converged = bool(decrement < max(TOLERANCE, 1e-12 * abs(value)))
+    if not converged and not message:
+        message = f"{max_newton} Newton steps were not enough"
+    return Optimum(
+        theta=theta,
+        value=value,
+        gradient=gradient,
+        hessian=hessian,
+        basis=basis,
+        bounds_hit=tuple(region.labels[i] for i in active),
+        decrement=float(decrement),
+        converged=converged,
+        message="" if converged else message,
+        n_evaluations=count,
+    )
+
+
+def _into(theta: Array, feasible: Array, region: Region) -> Array:
+    """Pull a point that rounding left outside back towards a feasible one; snap to near bounds."""
+    slack = region.slack(theta)
+    if np.any(slack < 0.0):
+        inside = region.slack(feasible)
+        out = slack < 0.0
+        share = float(np.min(inside[out] / np.maximum(inside[out] - slack[out], 1e-300)))
+        theta = feasible + share * (theta - feasible)
+    return theta
+
+
+def _newton_step(
+    gradient: Array, hessian: Array, basis: Array, scale: Array
+) -> tuple[Array, float]:
+    """Step along the free directions, with a ridge where the curvature is not negative."""
+    if basis.shape[1] == 0:
+        return np.zeros(gradient.size), 0.0
+    # In scaled units eigenvalues compare with one.
+    face = np.linalg.qr(basis / scale[:, None])[0] * scale[:, None]
+    slope = face.T @ gradient
+    values, vectors = np.linalg.eigh(-face.T @ hessian @ face)
+    floor = max(1e-9 * float(np.abs(values).max()), 1e-10)
+    values = np.where(values > floor, values, np.maximum(np.abs(values), 1e-4))
+    along = vectors.T @ slope
+    step = face @ (vectors @ (along / values))
+    return step, float(0.5 * np.sum(along**2 / values))
+
+
+def _line_search(
+    function: Objective,
+    theta: Array,
+    value: float,
+    step: Array,
+    region: Region,
+) -> tuple[Array, float, Array] | None:
+    """First improving point along the step, which stops at the nearest constraint."""
+    rate = region.normals @ step
+    slack = region.slack(theta)
+    ahead = (rate > 1e-14) & (slack > _ACTIVE)
+    longest = float(np.min(slack[ahead] / rate[ahead])) if np.any(ahead) else np.inf
+    size = min(1.0, max(longest, 0.0))
+    for _ in range(30):
+        candidate = theta + size * step
+        tried, gradient = function(candidate)
+        if tried > value:
+            return candidate, tried, gradient
+        size *= 0.5
+    return None
+
+
+def box(
+    k: int, lower: Sequence[float], upper: Sequence[float], names: Sequence[str]
+) -> tuple[list[Array], list[float], list[str]]:
+    """Rows, limits and labels of ``lower <= theta <= upper``; infinite sides are left out."""
+    rows, limits, labels = [], [], []
+    for i in range(k):
+        unit = np.zeros(k)
+        unit[i] = 1.0
+        if np.isfinite(lower[i]):
+            rows.append(-unit)
+            limits.append(-lower[i])
+            labels.append(f"{names[i]} = {lower[i]:g}")
+        if np.isfinite(upper[i]):
+            rows.append(unit)
+            limits.append(upper[i])
+            labels.append(f"{names[i]} = {upper[i]:g}")
+    return rows, limits, labels
