@@ -223,6 +223,7 @@ def simulate(
             0.0,
             beta,
             variance,
+            False,
             out[:, leg],
         )
     dates = pd.bdate_range("2000-01-03", periods=n_obs + 1, name="date")

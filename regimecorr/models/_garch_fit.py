@@ -14,13 +14,23 @@ from scipy.special import digamma, gammaln
 
 from regimecorr.errors import EstimationError
 from regimecorr.kernels.garch import garch_paths, garch_scores, garch_variance
-from regimecorr.models.optimise import Objective, Optimum, Region, box, central_hessian, maximise
+from regimecorr.models.optimise import (
+    Objective,
+    Optimum,
+    Region,
+    box,
+    central_hessian,
+    inverse_information,
+    maximise,
+)
 
 Array = npt.NDArray[np.float64]
 Volatility: TypeAlias = Literal["GARCH", "GJR", "EGARCH"]
 
 PARAMETERS = ("mu", "omega", "alpha", "gamma", "beta", "nu")
 _NU_LIMITS = (2.05, 500.0)
+# A start this many points of log-likelihood below an optimum does not lead to a better one.
+_HOPELESS = 20.0
 _NONE = np.empty((0, 6)), np.empty(0), np.empty((0, 5))
 
 
@@ -138,8 +148,7 @@ class Margin:
 
         region = _region(self.vol, free, float(self.series.std()))
         hessian = central_hessian(function, self.theta[free], region)
-        information = -self.basis.T @ hessian @ self.basis
-        inverse = self.basis @ np.linalg.pinv(information, hermitian=True) @ self.basis.T
+        inverse = inverse_information(hessian, self.basis, region.scale)
         return n * score[:, free] @ inverse, slopes
 
     @property
@@ -265,24 +274,23 @@ def _region(vol: Volatility, free: list[int], scale: float) -> Region:
     )
 
 
-def _starts(vol: Volatility, heavy: bool, mean: float) -> list[Array]:
-    """Starting values for a series of unit variance; the best one is taken."""
+def _starts(vol: Volatility, heavy: bool, mean: float) -> list[list[Array]]:
+    """Starting values for a series of unit variance, in groups of equal persistence."""
     nu = 8.0 if heavy else np.inf
+    groups = []
     if vol == "EGARCH":
-        return [
-            np.array([mean, 0.0, alpha, gamma, beta, nu])
-            for alpha in (0.1, 0.2)
-            for gamma in (-0.08, 0.0)
-            for beta in (0.9, 0.97)
-        ]
-    out = []
-    for alpha in (0.03, 0.08, 0.15):
-        for persistence in (0.9, 0.97, 0.99):
+        for beta in (0.6, 0.9, 0.97):
+            pairs = [(a, g) for a in (0.1, 0.2) for g in (-0.08, 0.0)]
+            groups.append([np.array([mean, 0.0, a, g, beta, nu]) for a, g in pairs])
+        return groups
+    for persistence in (0.5, 0.9, 0.98):
+        group = []
+        for alpha in (0.03, 0.08, 0.15):
             gamma = alpha if vol == "GJR" else 0.0
-            beta = persistence - alpha
-            first = 0.5 * alpha if vol == "GJR" else alpha
-            out.append(np.array([mean, 1.0 - persistence, first, gamma, beta, nu]))
-    return out
+            first, beta = alpha - 0.5 * gamma, persistence - alpha
+            group.append(np.array([mean, 1.0 - persistence, first, gamma, beta, nu]))
+        groups.append(group)
+    return groups
 
 
 def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
@@ -303,19 +311,25 @@ def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
         value, gradient = garch_scores(unit, theta, backcast, exponential, *constants, *_NONE)
         return value, gradient[free]
 
-    starts = _starts(vol, dist == "t", mean)
-    starts.sort(key=lambda s: -function(s[free], s)[0])
+    # The likelihood of a weak GARCH has several optima, at different persistences: the best start of
+    # each is followed, unless it is hopeless.
+    screened = []
+    for group in _starts(vol, dist == "t", mean):
+        values = [function(start[free], start)[0] for start in group]
+        screened.append((max(values), group[int(np.argmax(values))]))
+    screened.sort(key=lambda pair: -pair[0])
     region = _region(vol, free, 1.0)
     best: Optimum | None = None
-    for start in starts[:2]:
+    for value, start in screened:
+        if best is not None and best.converged and value < best.value - _HOPELESS:
+            break
         objective: Objective = lambda values, at=start: function(values, at)  # noqa: E731
-        found = maximise(objective, start[free], region)
+        # EGARCH's |z| has a kink wherever the mean crosses an observation.
+        found = maximise(objective, start[free], region, kinks=(0,) if exponential else ())
         if best is None or found.value > best.value:
             best = found
-        if best.converged:
-            break
     assert best is not None
-    theta = starts[0].copy()
+    theta = screened[0][1].copy()
     theta[free] = best.theta
     units = np.array([scale, 1.0 if exponential else scale**2, 1.0, 1.0, 1.0, 1.0])
     if exponential:

@@ -93,7 +93,7 @@ def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
 
 
 def _free_step(
-    theta: Array, gradient: Array, hessian: Array, region: Region
+    theta: Array, gradient: Array, hessian: Array, region: Region, held: list[int]
 ) -> tuple[Array, float, Array, Array]:
     """Newton's step within the region, the gain it promises, active constraints, free directions.
 
@@ -107,9 +107,7 @@ def _free_step(
         force, _ = nnls(scaled.T, gradient * region.scale)
         active = near[force > 1e-10]
     while True:
-        basis = np.eye(theta.size)
-        if active.size:
-            basis = null_space(region.normals[active], rcond=1e-12)
+        basis = _faces(region, active, held)
         step, decrement = _newton_step(gradient, hessian, basis, region.scale)
         crossed = np.setdiff1d(near[region.normals[near] @ step > 1e-14], active)
         if not crossed.size:
@@ -117,7 +115,21 @@ def _free_step(
         active = np.append(active, crossed[:1])
 
 
-def maximise(function: Objective, start: Array, region: Region, max_newton: int = 30) -> Optimum:
+def _faces(region: Region, active: Array, held: list[int]) -> Array:
+    """Orthonormal directions along the active constraints, with some coordinates held."""
+    identity = np.eye(region.scale.size)
+    rows = np.concatenate([region.normals[active], identity[held]])
+    return np.asarray(null_space(rows, rcond=1e-12)) if len(rows) else identity
+
+
+def maximise(
+    function: Objective,
+    start: Array,
+    region: Region,
+    *,
+    kinks: Sequence[int] = (),
+    max_newton: int = 30,
+) -> Optimum:
     """Maximise from a feasible start: sequential quadratic steps, then Newton's on the free face.
 
     Parameters
@@ -126,6 +138,9 @@ def maximise(function: Objective, start: Array, region: Region, max_newton: int 
         ``theta -> (log-likelihood, gradient)``; a value that is not finite counts as very bad.
     start : ndarray of shape (k,)
     region : Region
+    kinks : sequence of int, default ()
+        Coordinates in which the log-likelihood has kinks. Where no step improves it the maximum
+        may lie on one; then the others are optimised with these held.
     max_newton : int, default 30
         Newton steps at most; two or three are usual.
 
@@ -170,17 +185,22 @@ def maximise(function: Objective, start: Array, region: Region, max_newton: int 
     decrement = np.inf
     message = ""
     hessian = central_hessian(guarded, theta, region)
+    held: list[int] = []
     for _ in range(max_newton):
-        step, decrement, _, _ = _free_step(theta, gradient, hessian, region)
+        step, decrement, _, _ = _free_step(theta, gradient, hessian, region, held)
         if decrement < TOLERANCE:
             break
         moved = _line_search(guarded, theta, value, step, region)
+        if moved is None and kinks and not held:
+            held = list(kinks)
+            continue
         if moved is None:
             message = "no step improves the log-likelihood"
             break
         theta, value, gradient = moved
         hessian = central_hessian(guarded, theta, region)
-    _, decrement, active, basis = _free_step(theta, gradient, hessian, region)
+    _, decrement, active, _ = _free_step(theta, gradient, hessian, region, held)
+    basis = _faces(region, active, [])
     # What rounding leaves: gradients are sums of thousands of terms.
     converged = bool(decrement < max(TOLERANCE, 1e-12 * abs(value)))
     if not converged and not message:
@@ -225,6 +245,20 @@ def _newton_step(
     along = vectors.T @ slope
     step = face @ (vectors @ (along / values))
     return step, float(0.5 * np.sum(along**2 / values))
+
+
+def inverse_information(hessian: Array, basis: Array, scale: Array) -> Array:
+    """Inverse (k, k) of minus the Hessian along the free directions, zero across a bound.
+
+    A direction in which the likelihood is flat, or not concave, gets a huge variance, not none.
+    """
+    if basis.shape[1] == 0:
+        return np.zeros_like(hessian)
+    face = np.linalg.qr(basis / scale[:, None])[0] * scale[:, None]
+    values, vectors = np.linalg.eigh(-face.T @ hessian @ face)
+    values = np.maximum(values, 1e-10 * max(float(np.abs(values).max()), 1e-300))
+    root = face @ (vectors / np.sqrt(values))
+    return np.asarray(root @ root.T)
 
 
 def _line_search(

@@ -231,7 +231,9 @@ class TestThroughMargins:
             returns[t] = mu + np.sqrt(h) * z[t]
             h = omega + alpha * (returns[t] - mu) ** 2 + beta * h
         fitted = GARCH().fit(returns)
-        fitted = dataclasses.replace(fitted, covariance={n: np.zeros((5, 5)) for n in fitted.names})
+        nothing = {"free": (), "basis": np.empty((0, 0))}  # estimates without uncertainty
+        legs = tuple(dataclasses.replace(leg, **nothing) for leg in fitted.legs)
+        fitted = dataclasses.replace(fitted, legs=legs)
         a, b, nu, target = 0.05, 0.9, 6.0, 0.4
         result = DCC(dist="t").filter(
             returns, {"a": a, "b": b, "nu": nu}, margins=fitted, target=target
@@ -262,21 +264,17 @@ class TestThroughMargins:
         returns = 0.01 * z
         fitted = GARCH().fit(returns)
         draws = fitted.draw(400, np.random.default_rng(0))
-        for leg, name in enumerate(fitted.names):
-            assert np.unique(draws.omega[:, leg]).size == 400
-            persistence = draws.alpha[:, leg] + draws.beta[:, leg]
+        for leg, drawn in zip(fitted.legs, draws, strict=True):
+            assert np.unique(drawn.omega).size == 400
+            persistence = drawn.alpha + drawn.beta
             assert persistence.max() < 1
-            assert draws.variance[:, leg].min() > 0
-            series = fitted.returns[name].to_numpy()
+            assert drawn.variance.min() > 0
             d = 7
-            h = fitted.backcast[leg] * persistence[d] + draws.omega[d, leg]
-            for r in series:
-                h = (
-                    draws.omega[d, leg]
-                    + draws.alpha[d, leg] * (r - draws.mu[d, leg]) ** 2
-                    + draws.beta[d, leg] * h
-                )
-            assert draws.variance[d, leg] == pytest.approx(h, rel=1e-10)
+            h = leg.backcast * persistence[d] + drawn.omega[d]
+            for r in leg.series:
+                square = (r - drawn.mu[d]) ** 2
+                h = drawn.omega[d] + drawn.alpha[d] * square + drawn.beta[d] * h
+            assert drawn.variance[d] == pytest.approx(h, rel=1e-10)
 
 
 class TestReplicate:

@@ -27,7 +27,7 @@ from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
 from regimecorr.models.dcc.estimation import region_of
 from regimecorr.models.margins import MarginsResult
-from regimecorr.models.optimise import Optimum
+from regimecorr.models.optimise import Optimum, inverse_information
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
 
 Stages: TypeAlias = Literal["second-stage", "two-step", "three-stage"]
@@ -100,9 +100,8 @@ class Inference:
     @cached_property
     def inverse(self) -> Array:
         """Inverse information (k, k) along the free directions, zero across a bound."""
-        basis = self.optimum.basis
-        information = -basis.T @ self.optimum.hessian @ basis
-        return np.asarray(basis @ np.linalg.pinv(information, hermitian=True) @ basis.T)
+        best = self.optimum
+        return inverse_information(best.hessian, best.basis, region_of(self.dynamics).scale)
 
     def influence(self, stages: Stages = "three-stage") -> Array:
         """Influence (n_obs, k): the estimate is the truth plus the mean of these rows."""

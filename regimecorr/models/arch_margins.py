@@ -1,0 +1,223 @@
+"""Margins that the arch package fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from arch.univariate import EGARCH, ConstantMean, Normal, StudentsT, ZeroMean
+from arch.univariate import GARCH as ArchGARCH
+from arch.univariate.base import ARCHModelResult
+
+from regimecorr.errors import ModelError
+from regimecorr.models._garch_fit import PARAMETERS, Margin, MarginDraws
+from regimecorr.models.margins import AnyMargin, Array, IntArray, MarginsResult, check_returns
+
+_NAMES = {"alpha[1]": "alpha", "gamma[1]": "gamma", "beta[1]": "beta"}
+
+
+def margins_from_arch(results: Sequence[Any]) -> MarginsResult:
+    """Margins of fitted arch models on their common rows."""
+    fits = list(results)
+    for position, fit in enumerate(fits):
+        _check(fit, position)
+    if len(fits) < 2:
+        raise ModelError(f"{len(fits)} arch results; a correlation needs two or more.")
+    series = [fit.resid.index if isinstance(fit.resid, pd.Series) else None for fit in fits]
+    if any(s is None for s in series) and len({len(np.asarray(fit.resid)) for fit in fits}) > 1:
+        raise ModelError("The arch results have different lengths and no dates to align them by.")
+    names = _unique_names(fits)
+    frames = [pd.Series(np.asarray(f.model.y, dtype=float), index=s) for f, s in zip(fits, series, strict=True)]
+    residuals = [pd.Series(np.asarray(f.std_resid), index=s) for f, s in zip(fits, series, strict=True)]
+    table = pd.concat(residuals, axis=1, join="inner", keys=names).dropna()
+    returns = pd.concat(frames, axis=1, join="inner", keys=names).loc[table.index]
+    checked = check_returns(returns)
+    legs: list[AnyMargin] = []
+    for fit, name, own in zip(fits, names, frames, strict=True):
+        whole = len(table) == len(own)
+        margin = _converted(fit, name) if whole else None
+        legs.append(ArchMargin(name, fit, own.index.get_indexer(table.index)) if margin is None else margin)
+    return MarginsResult(checked, tuple(legs))
+
+
+def _check(fit: Any, position: int) -> None:
+    if not isinstance(fit, ARCHModelResult):
+        raise ModelError(
+            f"results[{position}] is a {type(fit).__name__}; pass fitted arch models, the results "
+            "of arch_model(...).fit()."
+        )
+    if fit.scale != 1.0:
+        raise ModelError(
+            f"results[{position}] was fitted on returns multiplied by {fit.scale:g}; fit with "
+            "rescale=False (and returns in percent)."
+        )
+    if fit.fit_stop != len(np.asarray(fit.resid)):
+        raise ModelError(
+            f"results[{position}] was fitted on the first {fit.fit_stop} of "
+            f"{len(np.asarray(fit.resid))} rows; fit on the whole series (last_obs=None)."
+        )
+
+
+def _unique_names(fits: Sequence[Any]) -> list[str]:
+    names = [str(getattr(fit.model.y, "name", None) or f"asset {i}") for i, fit in enumerate(fits)]
+    if len(set(names)) < len(names):
+        names = [f"{name} {i}" for i, name in enumerate(names)]
+    return names
+
+
+def _converted(fit: Any, name: str) -> Margin | None:
+    """Return our own margin where the model is one of ours, and its variances agree."""
+    model = fit.model
+    volatility, mean = model.volatility, type(model)
+    if mean not in (ConstantMean, ZeroMean) or type(model.distribution) not in (Normal, StudentsT):
+        return None
+    if type(volatility) is ArchGARCH:
+        known = (volatility.p, volatility.q, volatility.power) == (1, 1, 2.0)
+        vol = "GJR" if volatility.o else "GARCH"
+    elif type(volatility) is EGARCH:
+        known, vol = (volatility.p, volatility.q) == (1, 1), "EGARCH"
+    else:
+        return None
+    if not known or volatility.o > 1:
+        return None
+    theta = np.array([0.0, 0.0, 0.0, 0.0, 0.0, np.inf])
+    free = []
+    for key, value in fit.params.items():
+        position = PARAMETERS.index(_NAMES.get(str(key), str(key)))
+        theta[position] = value
+        free.append(position)
+    series = np.ascontiguousarray(np.asarray(model.y, dtype=float))
+    backcast = volatility.backcast(model.resids(model.starting_values()))
+    backcast = float(np.exp(backcast)) if vol == "EGARCH" else float(backcast)
+    order = tuple(sorted(free))
+    margin = Margin(
+        name=name,
+        vol=vol,  # type: ignore[arg-type]
+        series=series,
+        theta=theta,
+        free=order,
+        basis=np.eye(len(order)),
+        backcast=backcast,
+        converged=fit.convergence_flag == 0,
+        message=_message(fit, name),
+    )
+    # arch clips variances to wide bounds; where that shows, its own are kept.
+    same = np.allclose(margin.volatility, np.asarray(fit.conditional_volatility), rtol=1e-6)
+    return margin if same else None
+
+
+def _message(fit: Any, name: str) -> str:
+    if fit.convergence_flag == 0:
+        return ""
+    return f"arch's fit of {name!r} did not converge (flag {fit.convergence_flag})."
+
+
+@dataclass(frozen=True, eq=False)
+class ArchMargin:
+    """Any fitted arch model; its derivatives are numeric.
+
+    ``rows`` are the positions of the common rows. Simulated futures hold its parameters at their
+    estimates.
+    """
+
+    name: str
+    fit: Any
+    rows: IntArray
+
+    @property
+    def volatility(self) -> Array:
+        return np.asarray(self.fit.conditional_volatility, dtype=float)[self.rows]
+
+    @property
+    def std_resid(self) -> Array:
+        return np.asarray(self.fit.std_resid, dtype=float)[self.rows]
+
+    @property
+    def loglikelihood(self) -> float:
+        return float(self.fit.loglikelihood)
+
+    @property
+    def converged(self) -> bool:
+        return bool(self.fit.convergence_flag == 0)
+
+    @property
+    def message(self) -> str:
+        return _message(self.fit, self.name)
+
+    @property
+    def estimated(self) -> pd.Series:
+        return pd.Series(self.fit.params)
+
+    def _at(self, params: Array) -> tuple[Array, Array]:
+        """Log density and standardized residual of every common row at given parameters."""
+        model = self.fit.model
+        fixed = model.fix(params)
+        resid = np.asarray(fixed.resid, dtype=float)[self.rows]
+        sigma2 = np.asarray(fixed.conditional_volatility, dtype=float)[self.rows] ** 2
+        own = params[len(params) - model.distribution.num_params :]
+        density = model.distribution.loglikelihood(own, resid, sigma2, individual=True)
+        return np.asarray(density), resid / np.sqrt(sigma2)
+
+    @cached_property
+    def _expansion(self) -> tuple[Array, Array]:
+        params = np.asarray(self.fit.params, dtype=float)
+        scores, slopes = [], []
+        for k in range(params.size):
+            step = np.zeros(params.size)
+            step[k] = 1e-5 * max(abs(params[k]), 0.01)
+            high, low = self._at(params + step), self._at(params - step)
+            scores.append((high[0] - low[0]) / (2.0 * step[k]))
+            slopes.append((high[1] - low[1]) / (2.0 * step[k]))
+        inverse = self.fit.model.compute_param_cov(params, robust=False)
+        influence = len(self.rows) * np.column_stack(scores) @ inverse
+        return influence, np.column_stack(slopes)
+
+    @property
+    def influence(self) -> Array:
+        return self._expansion[0]
+
+    @property
+    def residual_slopes(self) -> Array:
+        return self._expansion[1]
+
+    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
+        nothing = np.empty(0)
+        return MarginDraws(*[nothing] * 6)
+
+    def repeat(self, n_draws: int) -> MarginDraws:
+        raise ModelError(
+            f"New histories of {self.name!r} are not available: its arch model "
+            f"({type(self.fit.model).__name__}, {type(self.fit.model.volatility).__name__}) is not a "
+            "constant-mean GARCH(1,1), GJR or EGARCH on the whole sample."
+        )
+
+    def paths(self, z: Array, draw: IntArray, draws: MarginDraws) -> Array:
+        return np.asarray(self._simulated(z).values[0])
+
+    def simulated_variance(self, z: Array) -> Array:
+        return np.asarray(self._simulated(z).variances[0])
+
+    def _simulated(self, z: Array) -> Any:
+        shocks = np.ascontiguousarray(z)
+        forecast = self.fit.forecast(
+            horizon=z.shape[1],
+            method="simulation",
+            simulations=z.shape[0],
+            rng=lambda size: shocks.reshape(size),
+            reindex=False,
+        )
+        return forecast.simulations
+
+    def forecast_variance(self, horizon: int) -> Array:
+        forecast = self.fit.forecast(horizon=horizon, reindex=False)
+        return np.asarray(forecast.variance.to_numpy()[-1], dtype=float)
+
+    def extended(self, series: Array) -> ArchMargin:
+        raise ModelError(
+            f"New rows cannot be appended to {self.name!r}: refit its arch model on the longer "
+            "series and use from_arch again."
+        )
