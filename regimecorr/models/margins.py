@@ -279,7 +279,10 @@ def fit_margins(spec: Margins, returns: pd.DataFrame | Array) -> MarginsResult:
 
 def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd.DataFrame:
     """Return the returns as a float frame, or raise `ModelError` with the reason."""
-    frame = pd.DataFrame(returns).astype(float)
+    try:
+        frame = pd.DataFrame(returns).astype(float)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"The returns must be numbers: {error}.") from error
     frame.columns = [str(c) for c in frame.columns]
     if frame.columns.has_duplicates:
         raise ModelError(f"The return columns are named twice: {list(frame.columns)}.")
@@ -291,6 +294,11 @@ def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd
         raise ModelError(
             f"The returns must be finite; {frame.columns[col]!r} is {values[row, col]} at "
             f"{frame.index[row]}. Drop or repair the row first."
+        )
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest != 0.0 and not 1e-50 < largest < 1e50:
+        raise ModelError(
+            f"The largest return is {largest:.1e}; rescale the returns (decimals, or percent)."
         )
     spread = values.std(axis=0)
     if np.any(spread <= 1e-12 * np.abs(values).max(axis=0)):

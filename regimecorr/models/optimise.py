@@ -81,10 +81,11 @@ def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
     """Hessian of the log-likelihood by differences of its gradient, one-sided at a bound."""
     k = theta.size
     columns = np.empty((k, k))
+    single = (region.normals != 0.0).sum(axis=1) == 1
     for i in range(k):
         step = np.zeros(k)
         step[i] = 1e-3 * region.scale[i]
-        alone = np.flatnonzero((region.normals != 0.0).sum(axis=1) == 1)
+        alone = np.flatnonzero(single & (region.normals[:, i] != 0.0))
         up = np.all(region.slack(theta + step)[alone] >= 0.0)
         down = np.all(region.slack(theta - step)[alone] >= 0.0)
         high, low = theta + step * up, theta - step * down
@@ -113,6 +114,18 @@ def _free_step(
         if not crossed.size:
             return step, decrement, active, basis
         active = np.append(active, crossed[:1])
+
+
+def free_directions(
+    theta: Array, gradient: Array, hessian: Array, region: Region, held: Sequence[int] = ()
+) -> tuple[Array, Array]:
+    """Active constraints at an optimum and the directions (k, m) in which it is free to move.
+
+    Coordinates that are ``held`` do not count as free, nor their own bounds as active.
+    """
+    _, _, active, basis = _free_step(theta, gradient, hessian, region, list(held))
+    others = np.setdiff1d(np.arange(theta.size), held)
+    return active[np.any(region.normals[active][:, others] != 0.0, axis=1)], basis
 
 
 def _faces(region: Region, active: Array, held: list[int]) -> Array:

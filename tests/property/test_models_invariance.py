@@ -59,7 +59,7 @@ class TestUnits:
             spread = np.sqrt(np.diag(expected))
             spread[spread == 0] = 1.0
             size = np.outer(spread, spread)
-            np.testing.assert_allclose(theirs.covariance / size, expected / size, atol=2e-3)
+            np.testing.assert_allclose(theirs.covariance / size, expected / size, atol=1e-2)
         shift = len(world.returns) * np.log(scale)
         np.testing.assert_allclose(other.loglikelihood + shift, base.loglikelihood, rtol=1e-9)
 

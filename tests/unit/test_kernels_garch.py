@@ -119,7 +119,7 @@ class TestVariance:
     def test_an_explosive_egarch_stays_finite(self):
         series = np.array([0.5, -1e6, 0.3, 2.0, -0.1])
         h = garch_variance(series, 0.0, 5.0, -3.0, 0.9, 1.0, True)
-        np.testing.assert_allclose(h[2:], np.exp([600.0, *np.log(h[3:])]))
+        assert h[2] == pytest.approx(np.exp(600.0))
         assert np.isfinite(h).all()
         theta = np.array([0.0, 0.0, 5.0, -3.0, 0.9, np.inf])
         total, gradient = garch_scores(series, theta, 1.0, True, *constants(np.inf), *NONE)

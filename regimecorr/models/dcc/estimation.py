@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,14 @@ import pandas as pd
 
 from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
-from regimecorr.models.optimise import Optimum, Region, box, maximise
+from regimecorr.models.optimise import (
+    Optimum,
+    Region,
+    box,
+    central_hessian,
+    free_directions,
+    maximise,
+)
 
 #: Persistence ``sum a + sum b + delta g`` may come this near to one.
 UNIT_MARGIN = 1e-6
@@ -70,7 +78,7 @@ def region_of(dynamics: Dynamics) -> Region:
     scale = [0.005] * layout.p + [0.01] * layout.q + [0.005] * layout.asymmetric
     scale += [0.5] * layout.heavy
     return Region(
-        np.array(rows).reshape(-1, k), np.array(limits), tuple(labels), np.array(scale)
+        np.array(rows).reshape(len(rows), k), np.array(limits), tuple(labels), np.array(scale)
     )
 
 
@@ -128,7 +136,7 @@ def estimate(dynamics: Dynamics) -> Estimate:
         if agree or count == 3:
             break
     assert best is not None
-    table = pd.DataFrame(np.array(starts).reshape(len(starts), -1), columns=list(layout.names))
+    table = pd.DataFrame(np.array(starts).reshape(len(starts), layout.size), columns=list(layout.names))
     table["loglikelihood"], table["reached"], table["converged"] = begun, reached, fine
     best, unidentified = _without_dynamics(dynamics, best, region)
     message, converged = _verdict(best, unidentified)
@@ -161,13 +169,12 @@ def _without_dynamics(
     theta = best.theta.copy()
     theta[: layout.n_dynamic] = 0.0
     value, gradient = dynamics.total(theta)
-    basis = np.eye(layout.size)[:, layout.n_dynamic :]
-    bounds = tuple(
-        region.labels[i] for i in np.flatnonzero(region.slack(theta) <= 0.0)
-    )
-    settled = Optimum(
-        theta, value, gradient, best.hessian, basis, bounds, best.decrement, best.converged,
-        best.message, best.n_evaluations,
+    hessian = central_hessian(dynamics.total, theta, region)
+    active, basis = free_directions(theta, gradient, hessian, region, range(layout.n_dynamic))
+    bounds = tuple(region.labels[i] for i in active)
+    settled = dataclasses.replace(
+        best, theta=theta, value=value, gradient=gradient, hessian=hessian, basis=basis,
+        bounds_hit=bounds,
     )  # fmt: skip
     return settled, layout.names[layout.p : layout.p + layout.q]
 
@@ -189,11 +196,12 @@ def _verdict(best: Optimum, unidentified: tuple[str, ...]) -> tuple[str, bool]:
         )
     others = [label for label in best.bounds_hit if label not in integrated]
     if unidentified:
+        others = [label for label in others if label.startswith("nu")]
         notes.append(
             "No shock enters the correlation (a = 0): it is constant, and "
             f"{', '.join(unidentified)} is not identified and set to 0."
         )
-    elif others:
+    if others:
         notes.append(
             f"The estimate lies on the bound {', '.join(others)}; that parameter has no standard "
             "error, the others are given with it held there."
