@@ -1,6 +1,7 @@
 """Write the tables of docs/validation.md from the recorded results.
 
     python benchmarks/run.py --repeats 5
+    python benchmarks/dcc.py --refits 1000
     python benchmarks/simulated_divergences.py --n 600 --out RESULTS
     python scripts/make_validation.py
 
@@ -58,6 +59,53 @@ def speed(results: dict) -> list[str]:
     return rows
 
 
+def dcc_speed(record: dict) -> list[str]:
+    """Times of dynamic conditional correlation next to pymgarch, checks, and cost curves."""
+    rows = ["| case | regimecorr best (s) | pymgarch best (s) | wanted |", "|---|---|---|---|"]
+    for line in record["results"]:
+        what = line["what"] if line["unit"] == "s" else f"{line['what']} ({line['unit']})"
+        cells = []
+        for package in ("regimecorr", "pymgarch"):
+            best = line.get(package, {}).get("best")
+            digits = 3 if line["unit"] == "s" else 0
+            cells.append("–" if best is None else f"{best:.{digits}f}")
+        rows.append(f"| {line['case']}. {what} | {cells[0]} | {cells[1]} | {line['wanted']} |")
+
+    compiled = record["pymgarch_compiled_by_numba"]
+    notes = []
+    if compiled is not None:
+        how = "compiled by numba" if compiled else "not compiled"
+        notes.append(f"pymgarch {record['libraries']['pymgarch']} ran {how}.")
+    checks = record["checks"].values()
+    gaps = [check["loglikelihood_gap"] for check in checks if "loglikelihood_gap" in check]
+    if gaps:
+        notes.append(
+            f"Log-likelihoods of both packages on the same data differ by at most {max(gaps):.4f}."
+        )
+    for check in checks:
+        own = check["regimecorr"]
+        if "share_converged" in own:
+            peer = check.get("pymgarch")
+            of_peer = f" (pymgarch: the first {peer['refits']})" if peer else ""
+            notes.append(
+                f"Bootstrap: {own['refits']:,} refits on blocks of {check['block']} rows"
+                f"{of_peer}, {own['ms_per_refit']:.1f} ms each in the mean; "
+                f"{100 * own['share_converged']:.1f} % converged."
+            )
+    rows += ["", " ".join(notes), ""]
+
+    rows.append("| one likelihood with its gradient | sizes | ms | slope | order |")
+    rows.append("|---|---|---|---|---|")
+    for line in record["curves"]:
+        sizes = " / ".join(f"{v:,}" for v in line["values"])
+        costs = " / ".join(f"{v:.3g}" for v in line["ms"])
+        rows.append(
+            f"| {line['what']}, by {line['x']} | {sizes} | {costs} | {line['slope']:.2f} | "
+            f"{line['order']} |"
+        )
+    return rows
+
+
 def fill(text: str, name: str, rows: list[str]) -> str:
     """Put a table between its markers."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -71,7 +119,9 @@ def main() -> None:
     timed = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text())
     page = DOCS / "validation.md"
     text = fill(page.read_text(), "tables", [*ranking(study), "", *by_world(study)])
-    page.write_text(fill(text, "speed", speed(timed["results"])))
+    text = fill(text, "speed", speed(timed["results"]))
+    dcc = json.loads((DOCS.parent / "benchmarks" / "dcc_results.json").read_text())
+    page.write_text(fill(text, "dcc-speed", dcc_speed(dcc)))
 
 
 if __name__ == "__main__":

@@ -214,6 +214,7 @@ def maximise(
         hessian = central_hessian(guarded, theta, region)
     _, decrement, active, _ = _free_step(theta, gradient, hessian, region, held)
     basis = _faces(region, active, [])
+    theta = _snapped(theta, active, region)
     # What rounding leaves: gradients are sums of thousands of terms.
     converged = bool(decrement < max(TOLERANCE, 1e-12 * abs(value)))
     if not converged and not message:
@@ -241,6 +242,16 @@ def _into(theta: Array, feasible: Array, region: Region) -> Array:
         share = float(np.min(inside[out] / np.maximum(inside[out] - slack[out], 1e-300)))
         theta = feasible + share * (theta - feasible)
     return theta
+
+
+def _snapped(theta: Array, active: Array, region: Region) -> Array:
+    """Put parameters that a bound of their own holds exactly on it."""
+    out = theta.copy()
+    for row, limit in zip(region.normals[active], region.limits[active], strict=True):
+        (own,) = np.nonzero(row)
+        if own.size == 1:
+            out[own[0]] = limit / row[own[0]] + 0.0
+    return out
 
 
 def _newton_step(

@@ -11,7 +11,7 @@ import pytest
 import regimecorr.kernels
 
 RNG = np.random.default_rng(0)
-N, K, G = 60, 2, 7
+N, G = 60, 7
 Z = RNG.standard_normal((N, 2))
 Z[30] = [60.0, -60.0]
 X, Y = np.ascontiguousarray(Z[:, 0]), np.ascontiguousarray(Z[:, 1])
@@ -24,9 +24,22 @@ START = np.array([0.5, 0.5])
 PATHS = RNG.standard_normal((4, 25, 2))
 DRAW = np.array([0, 0, 1, 1])
 TWO = np.array([0.3, 0.4])
-LEGS = RNG.uniform(0.01, 0.05, (2, 2))
 UNIFORMS = RNG.random((4, 25))
 NORMALS = RNG.standard_normal((4, 25))
+# Four assets, p = q = 2, asymmetric, and one direction of the target: six derivatives.
+Z4 = RNG.standard_normal((N, 4))
+NEG = np.minimum(Z4, 0.0)
+DE = 0.1 * RNG.standard_normal((4, N, 4))
+PAIRS = np.array([[0, 1], [3, 1]])
+TARGET = 0.4 + 0.6 * np.eye(4)
+FACTOR = np.ascontiguousarray(np.linalg.cholesky(TARGET).T)
+SLOPES = TARGET * RNG.standard_normal((6, 1, 1))
+DYNAMIC = (TWO / 9, TWO, 0.03, True)
+CONSTANTS = (0.2 * TARGET, SLOPES, TARGET, SLOPES, 1.1 * TARGET, SLOPES, 0.5 * TARGET)
+RECURSION = (Z4, NEG, *DYNAMIC, *CONSTANTS[::2])
+# Two draws of a recursion of two assets, and what came before their paths.
+BY_DRAW = (DRAW, np.array([TWO / 9] * 2), np.array([TWO] * 2), TWO / 9, True, True)
+STATE = tuple(TARGET[:2, :2] * RNG.uniform(0.2, 1.0, s) for s in [(2, 1, 1), (2, 2, 1, 1)] * 2)
 
 
 def _density(nu):
@@ -52,6 +65,36 @@ def _hamilton():
     return (dens, TRANSITION, START), hamilton_filter(dens, TRANSITION, START)
 
 
+def _entries(matrices):
+    return np.ascontiguousarray(matrices[..., [0, 1, 0], [0, 1, 1]])
+
+
+def _products(columns):
+    return np.column_stack([columns[:, 0] ** 2, columns[:, 1] ** 2, columns[:, 0] * columns[:, 1]])
+
+
+def _pair_recursion():
+    dx = 0.1 * RNG.standard_normal((4, N, 3))
+    constants = [_entries(m) for m in CONSTANTS]
+    return (_products(Z), dx, _products(NEG), *DYNAMIC, *constants)
+
+
+def _pair_path():
+    from regimecorr.kernels.dcc import pair_recursion
+
+    return pair_recursion(*_pair_recursion())
+
+
+def _matrices():
+    from regimecorr.kernels.dcc_matrix import recursion
+
+    return recursion(*RECURSION)
+
+
+def _zeros(*shapes):
+    return [np.zeros(shape) for shape in shapes]
+
+
 CALLS = {
     "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
     "density.density_table": lambda: (Z, RHO, 5.0),
@@ -63,12 +106,45 @@ CALLS = {
     "rolling.path_correlation": lambda: (PATHS, 5, 25),
     "rolling.first_passage_above": lambda: (Z, PATHS, 12, 0.1),
     "garch.garch_variance": lambda: (X, 0.1, 0.05, 0.03, 0.9, 1.0),
-    "garch.garch_path": lambda: (X, 0.1, 0.1, 0.05, 0.03, 0.9, 1.0, np.empty(N)),
-    "garch.garch_paths": lambda: (PATHS, DRAW, LEGS, LEGS, LEGS, LEGS, LEGS + 0.8, LEGS + 1.0),
-    "dcc.dcc_correlation": lambda: (Z, 0.3, 0.05, 0.9),
-    "dcc.dcc_loglikelihood": lambda: (Z, np.full(N, 0.3), 6.0),
-    "dcc.dcc_scores": lambda: (Z, 0.3, 0.05, 0.9, 6.0),
-    "dcc.dcc_paths": lambda: (PATHS, DRAW, TWO, TWO / 10, TWO * 2, np.array([[1.0, 1.1, 0.2]] * 2)),
+    "garch.garch_scores": lambda: (
+        *(X, np.array([0.1, 0.02, 0.1, -0.05, 0.9, 6.0]), 1.2, True, -0.9, 0.01),
+        *_zeros((N, 6), N, (N, 5)),
+    ),
+    "garch.garch_path": lambda: (X, 0.1, 0.1, 0.05, 0.03, 0.9, 1.0, False, np.zeros(N)),
+    "garch.garch_paths": lambda: (NORMALS, DRAW, *[TWO / 9] * 4, TWO + 0.5, TWO * 3, True),
+    "dcc.pair_products": lambda: (Z4, 2, 0),
+    "dcc.pair_product_derivatives": lambda: (Z4, DE, 2, 0),
+    "dcc.pair_recursion": _pair_recursion,
+    "dcc.pair_correlation": _pair_path,
+    "dcc.add_pair_scores": lambda: (
+        *(_products(Z), np.linspace(-0.9, 0.9, N), Z4, 6.0),
+        *_zeros(N, (N, 5)),
+    ),
+    "dcc.matrix_entries": lambda: (FACTOR, 1, 3),
+    "dcc.stacked_entries": lambda: (SLOPES, 1, 3),
+    "dcc.composite_scores": lambda: (Z4, Z4, DE, NEG, PAIRS, *DYNAMIC, *CONSTANTS, 6.0),
+    "dcc.pair_loglikelihood": lambda: (Z, np.full(N, 0.3), 6.0),
+    "dcc_matrix.cholesky_upper": lambda: (TARGET, np.zeros((4, 4))),
+    "dcc_matrix.inverse_from_cholesky": lambda: (FACTOR, *_zeros((4, 4), (4, 4))),
+    "dcc_matrix.solve_cholesky": lambda: (FACTOR, Z4[0], np.zeros(4)),
+    "dcc_matrix.next_q": lambda: (3, *RECURSION, _matrices()[:3].repeat(2, axis=0)),
+    "dcc_matrix.recursion": lambda: RECURSION,
+    "dcc_matrix.rescale": lambda: (_matrices(),),
+    "dcc_matrix.row_density": lambda: (Z4[0], TARGET, 6.0, -3.0, 0.1, *_zeros((4, 4), 4, 4)),
+    "dcc_matrix.slope_by_q": lambda: (
+        *(Z4[0], TARGET, 0.9, FACTOR, Z4[1], Z4[2]),
+        *_zeros((4, 4), (4, 4)),
+    ),
+    "dcc_matrix.full_rows": lambda: (Z4, _matrices()[:-1], 6.0, -3.0),
+    "dcc_matrix.full_scores": lambda: (Z4, Z4, DE, NEG, *DYNAMIC, *CONSTANTS, 6.0, -3.0, 0.1),
+    "dcc_matrix.adjoint": lambda: (Z4, *RECURSION, 6.0, -3.0),
+    "dcc_paths.pair_paths": lambda: (PATHS, *BY_DRAW, *(_entries(m) for m in STATE)),
+    "dcc_paths.matrix_paths": lambda: (
+        *(PATHS, *BY_DRAW, *STATE),
+        *_zeros((4, 25, 2, 2), (25, 2, 2)),
+    ),
+    "targeting.corrected_innovations": lambda: (Z4, TWO / 9, TWO, 1.0),
+    "targeting.corrected_adjoint": lambda: (Z4, np.exp(NEG), NEG + 0.2, TWO / 9, TWO),
     "grid.advance": lambda: (PRIOR, 0.02, PRIOR, UP, DOWN, np.empty(G)),
     "grid._weigh_in_logs": lambda: (PRIOR, 60.0, -60.0, RHO, np.inf, np.empty(G)),
     "grid._weigh": lambda: (PRIOR, PRIOR, np.empty(G)),

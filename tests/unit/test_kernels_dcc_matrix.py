@@ -133,7 +133,8 @@ class TestCholesky:
         inverse_from_cholesky(np.linalg.cholesky(A).T.copy(), V, out)
         np.testing.assert_allclose(out, np.linalg.inv(A), rtol=1e-9, atol=1e-12)
         np.testing.assert_array_equal(out, out.T)
-        np.testing.assert_allclose(V, np.linalg.inv(np.linalg.cholesky(A)), atol=1e-11)
+        lower = np.linalg.inv(np.linalg.cholesky(A))
+        np.testing.assert_allclose(np.tril(V), np.tril(lower), rtol=1e-9, atol=1e-12)
 
     def test_solve(self, size):
         A = positive(size)
@@ -335,8 +336,6 @@ class TestNotPositiveDefinite:
     def test_adjoint(self):
         z, _, bad = self.path()
         eye = np.eye(3)
-        found = adjoint(
-            z, z, z, self.a, self.b, 0.0, False, self.C, eye, eye, eye, np.inf, 0.0
-        )
+        found = adjoint(z, z, z, self.a, self.b, 0.0, False, self.C, eye, eye, eye, np.inf, 0.0)
         assert np.isnan(found[0][bad]).all()
         assert np.isnan(found[3]).all()

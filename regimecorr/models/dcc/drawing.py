@@ -18,6 +18,8 @@ _MAX_PERSISTENCE = 0.9999
 # information unless a parameter is not identified at all.
 _PRIOR_SD = {"persistence": 2.0, "ratio": 2.0, "nu": 1.5}
 _TINY = 1e-9
+# Smallest eigenvalue of a drawn target.
+_POSITIVE = 1e-6
 
 
 class ParameterDraws(NamedTuple):
@@ -40,9 +42,9 @@ def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator
     """Draw parameters and targets from one set of random row weights.
 
     The weights are exponential with the Bartlett autocovariance of Newey and West (1987): moving
-    sums of gamma variables. The target of a draw is that of the weighted rows, a correlation
-    matrix by construction; the parameters follow the weighted first-order expansion in unbounded
-    coordinates, with a weak normal prior that takes over where the data say nothing.
+    sums of gamma variables. Parameters follow the weighted first-order expansion in unbounded
+    coordinates, with a weak normal prior that takes over where the data say nothing; the moment
+    behind the target follows its own expansion, shortened where a draw would not be positive.
     """
     dynamics, theta = inference.dynamics, inference.optimum.theta
     weights = bartlett_weights(n_draws, dynamics.n_obs, rng)
@@ -50,14 +52,29 @@ def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator
     drawn = np.tile(theta, (n_draws, 1))
     if theta.size:
         drawn = _draw_theta(inference, weights, noise)
-    targets = np.stack(
-        [dynamics.target(t, w) for t, w in zip(drawn, weights, strict=True)]
-    )
+    if dynamics.given is None:
+        targets = _draw_targets(inference, drawn, weights)
+    else:
+        targets = np.tile(dynamics.given, (n_draws, 1, 1))
     asymmetry = np.zeros_like(targets)
     if dynamics.layout.asymmetric:
         rule = dynamics.asymmetry_rule
         asymmetry = np.stack([rule.moment(dynamics.negative, w) for w in weights])
     return ParameterDraws(drawn, targets, asymmetry)
+
+
+def _draw_targets(inference: Inference, drawn: Array, weights: Array) -> Array:
+    dynamics, rule = inference.dynamics, inference.dynamics.rule
+    fixed = rule.moment(dynamics.innovations(inference.optimum.theta)[0])
+    out = []
+    for theta, change in zip(drawn, inference.moment_changes(weights - 1.0), strict=True):
+        # cDCC's innovations, and so its moment, move with the parameters.
+        moment = rule.moment(dynamics.innovations(theta)[0]) if dynamics.corrected else fixed
+        step = 1.0
+        while np.linalg.eigvalsh(rule.value(moment + step * change))[0] <= _POSITIVE:
+            step *= 0.5
+        out.append(rule.value(moment + step * change))
+    return np.stack(out)
 
 
 def bartlett_weights(n_draws: int, n_obs: int, rng: np.random.Generator) -> Array:

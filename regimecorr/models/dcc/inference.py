@@ -25,7 +25,7 @@ import numpy as np
 from regimecorr.kernels.targeting import corrected_adjoint
 from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
-from regimecorr.models.dcc.estimation import region_of
+from regimecorr.models.dcc.estimation import UNIT_MARGIN, region_of
 from regimecorr.models.margins import MarginsResult
 from regimecorr.models.optimise import Optimum, inverse_information
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
@@ -82,19 +82,54 @@ class Inference:
                 total[:, k] += self._target_rows(by_target[k], by_asymmetry[k])
         return total
 
+    @cached_property
+    def _moment_news(self) -> tuple[Array, float]:
+        """``Q`` (n_obs, N, N), the conditional mean of ``e e'``, and the weight of what it missed.
+
+        The products ``e e'`` are autocorrelated over months, which no short lag window sees. By
+        the recursion their mean strays from the target by ``(1 - sum b) / (1 - sum a - sum b)``
+        times the mean of ``e e' - Q``, which are uncorrelated: the moment's long-run variance is
+        recoloured with the model's own filter. ADCC's negative products count with their share
+        of the variance.
+        """
+        theta = self.optimum.theta
+        a, b, g, _ = self.dynamics.layout.split(theta)
+        share = 0.0
+        if self.dynamics.layout.asymmetric:
+            target = self.dynamics.target(theta)
+            share = g * float(np.trace(self.dynamics.asymmetry) / np.trace(target))
+        weight = (1.0 - b.sum()) / max(1.0 - a.sum() - b.sum() - share, UNIT_MARGIN)
+        return self.dynamics.q_path(theta)[:-1], float(weight)
+
+    def moment_rows(self, slope: Array) -> Array:
+        """Influence (n_obs,) of every row on ``<slope, M>``, M the innovations' second moment."""
+        dynamics = self.dynamics
+        x = dynamics.rule.centred(dynamics.innovations(self.optimum.theta)[0])
+        Q, weight = self._moment_news
+        missed = ((x @ slope) * x).sum(axis=1) - np.tensordot(Q, slope, axes=2)
+        return np.asarray(weight * (missed - missed.mean()))
+
+    def moment_changes(self, weights: Array) -> Array:
+        """Changes (n_draws, N, N) of the moment when rows get extra weights (n_draws, n_obs)."""
+        dynamics = self.dynamics
+        x = dynamics.rule.centred(dynamics.innovations(self.optimum.theta)[0])
+        Q, weight = self._moment_news
+        missed = x[:, :, None] * x[:, None, :] - Q
+        missed -= missed.mean(axis=0)
+        return np.asarray(weight * np.tensordot(weights, missed, axes=1) / dynamics.n_obs)
+
     def _target_rows(self, by_target: Array, by_asymmetry: Array) -> Array:
         """Contribution (n_obs,) of every row through the moments that it enters."""
         dynamics = self.dynamics
         out = np.zeros(dynamics.n_obs)
         if dynamics.given is None:
             e = dynamics.innovations(self.optimum.theta)[0]
-            moment = dynamics.rule.moment(e)
-            slope = dynamics.rule.pull(moment, by_target)
-            out += quadratic_rows(dynamics.rule.centred(e), slope, moment) / dynamics.n_obs
+            slope = dynamics.rule.pull(dynamics.rule.moment(e), by_target)
+            out += self.moment_rows(slope) / dynamics.n_obs
         if dynamics.layout.asymmetric and dynamics.given_asymmetry is None:
             centred = dynamics.asymmetry_rule.centred(dynamics.negative)
-            rows = quadratic_rows(centred, by_asymmetry, dynamics.asymmetry)
-            out += rows / dynamics.n_obs
+            rows = ((centred @ by_asymmetry) * centred).sum(axis=1)
+            out += (rows - rows.mean()) / dynamics.n_obs
         return out
 
     @cached_property
@@ -131,9 +166,7 @@ class Inference:
         unit = np.zeros((dynamics.size, dynamics.size))
         unit[i, j] += 0.5
         unit[j, i] += 0.5
-        moment = dynamics.rule.moment(e)
-        slope = dynamics.rule.pull(moment, unit)
-        out = quadratic_rows(dynamics.rule.centred(e), slope, moment)
+        out = self.moment_rows(dynamics.rule.pull(dynamics.rule.moment(e), unit))
         by_z = dynamics.through_moment(e, unit)
         if dynamics.corrected:
             a, b, _, _ = dynamics.layout.split(theta)
@@ -167,8 +200,3 @@ class Inference:
         covariance = long_run_covariance(joint, lags) / n**2
         variance = np.einsum("tk,kl,tl->t", slopes, covariance, slopes)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / (1.0 - rho**2))
-
-
-def quadratic_rows(x: Array, slope: Array, moment: Array) -> Array:
-    """Rows ``x_t' G x_t - tr(G M)`` (n_obs,), which sum to zero when M is the mean of ``x x'``."""
-    return np.asarray(((x @ slope) * x).sum(axis=1) - float((slope * moment).sum()))
