@@ -187,9 +187,7 @@ def full_rows(z, Q, nu, const):
 
 
 @njit(cache=True, nogil=True)
-def full_scores(
-    z, e, de, neg, a, b, g, asymmetric, C, dC, Q0, dQ0, E0, dE0, N0, nu, const, dconst
-):
+def full_scores(z, e, de, neg, a, b, g, asymmetric, C, dC, Q0, dQ0, E0, dE0, N0, nu, const, dconst):
     """Log density of every row (n,) and its derivatives (n, K + 1), the last one by ``nu``."""
     n = z.shape[0]
     size = C.shape[0]

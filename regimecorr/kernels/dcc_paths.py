@@ -79,9 +79,9 @@ def pair_paths(shocks, draw, a, b, g, asymmetric, corrected, c, x, neg, q):
 def matrix_paths(shocks, draw, a, b, g, asymmetric, corrected, c, x, neg, q, rho, total):
     """N assets: correlated shocks (n_paths, horizon, N).
 
-    As `pair_paths` with matrices: ``c`` and ``neg`` (n_draws, N, N), ``x`` (n_draws, p, N, N), ``q``
-    (n_draws, q, N, N). The correlation matrices are written to ``rho`` (n_paths, horizon, N, N)
-    unless it has no rows, and added to ``total`` (horizon, N, N).
+    As `pair_paths` with matrices: ``c`` and ``neg`` (n_draws, N, N), ``x`` (n_draws, p, N, N),
+    ``q`` (n_draws, q, N, N). The correlation matrices are written to ``rho``
+    (n_paths, horizon, N, N) unless it has no rows, and added to ``total`` (horizon, N, N).
     """
     n_paths, horizon, size = shocks.shape
     p = a.shape[1]

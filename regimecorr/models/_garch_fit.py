@@ -15,7 +15,6 @@ from scipy.special import digamma, gammaln
 from regimecorr.errors import EstimationError
 from regimecorr.kernels.garch import garch_paths, garch_scores, garch_variance
 from regimecorr.models.optimise import (
-    Objective,
     Optimum,
     Region,
     box,
@@ -177,15 +176,15 @@ class Margin:
         drawn = self._feasible_draws(n_draws, rng)
         variance = np.empty(n_draws)
         for d, (mu, *rest) in enumerate(drawn):
-            variance[d] = garch_variance(
-                self.series - mu, *rest, self.backcast, self.exponential
-            )[-1]
-        return MarginDraws(*np.ascontiguousarray(drawn.T), variance)
+            variance[d] = garch_variance(self.series - mu, *rest, self.backcast, self.exponential)[
+                -1
+            ]
+        return MarginDraws._make([*np.ascontiguousarray(drawn.T), variance])
 
     def repeat(self, n_draws: int) -> MarginDraws:
         """Return the estimates, ``n_draws`` times, with the sample's first variance."""
         columns = (np.full(n_draws, v) for v in (*self.theta[:5], self.variance[0]))
-        return MarginDraws(*columns)
+        return MarginDraws._make(columns)
 
     def paths(self, z: Array, draw: npt.NDArray[np.int64], draws: MarginDraws) -> Array:
         """Returns (n_paths, horizon) from standardized shocks."""
@@ -303,19 +302,20 @@ def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
     backcast = ewma_backcast(unit - mean)
     free = [i for i in range(6) if (i != 3 or vol != "GARCH") and (i != 5 or dist == "t")]
     exponential = vol == "EGARCH"
+    fixed = np.array([0.0, 0.0, 0.0, 0.0, 0.0, np.inf])  # what is not free
 
-    def function(values: Array, start: Array) -> tuple[float, Array]:
-        theta = start.copy()
+    def function(values: Array) -> tuple[float, Array]:
+        theta = fixed.copy()
         theta[free] = values
         constants = density_constant(theta[5])
         value, gradient = garch_scores(unit, theta, backcast, exponential, *constants, *_NONE)
         return value, gradient[free]
 
-    # The likelihood of a weak GARCH has several optima, at different persistences: the best start of
-    # each is followed, unless it is hopeless.
+    # The likelihood of a weak GARCH has several optima, at different persistences: the best start
+    # of each is followed, unless it is hopeless.
     screened = []
     for group in _starts(vol, dist == "t", mean):
-        values = [function(start[free], start)[0] for start in group]
+        values = [function(start[free])[0] for start in group]
         screened.append((max(values), group[int(np.argmax(values))]))
     screened.sort(key=lambda pair: -pair[0])
     region = _region(vol, free, 1.0)
@@ -323,13 +323,12 @@ def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
     for value, start in screened:
         if best is not None and best.converged and value < best.value - _HOPELESS:
             break
-        objective: Objective = lambda values, at=start: function(values, at)  # noqa: E731
         # EGARCH's |z| has a kink wherever the mean crosses an observation.
-        found = maximise(objective, start[free], region, kinks=(0,) if exponential else ())
+        found = maximise(function, start[free], region, kinks=(0,) if exponential else ())
         if best is None or found.value > best.value:
             best = found
     assert best is not None
-    theta = screened[0][1].copy()
+    theta = fixed.copy()
     theta[free] = best.theta
     units = np.array([scale, 1.0 if exponential else scale**2, 1.0, 1.0, 1.0, 1.0])
     if exponential:

@@ -31,16 +31,18 @@ def margins_from_arch(results: Sequence[Any]) -> MarginsResult:
     if any(s is None for s in series) and len({len(np.asarray(fit.resid)) for fit in fits}) > 1:
         raise ModelError("The arch results have different lengths and no dates to align them by.")
     names = _unique_names(fits)
-    frames = [pd.Series(np.asarray(f.model.y, dtype=float), index=s) for f, s in zip(fits, series, strict=True)]
-    residuals = [pd.Series(np.asarray(f.std_resid), index=s) for f, s in zip(fits, series, strict=True)]
+    frames, residuals = [], []
+    for fit, index in zip(fits, series, strict=True):
+        frames.append(pd.Series(np.asarray(fit.model.y, dtype=float), index=index))
+        residuals.append(pd.Series(np.asarray(fit.std_resid), index=index))
     table = pd.concat(residuals, axis=1, join="inner", keys=names).dropna()
     returns = pd.concat(frames, axis=1, join="inner", keys=names).loc[table.index]
     checked = check_returns(returns)
     legs: list[AnyMargin] = []
     for fit, name, own in zip(fits, names, frames, strict=True):
-        whole = len(table) == len(own)
-        margin = _converted(fit, name) if whole else None
-        legs.append(ArchMargin(name, fit, own.index.get_indexer(table.index)) if margin is None else margin)
+        margin = _converted(fit, name) if len(table) == len(own) else None
+        rows = own.index.get_indexer(table.index)
+        legs.append(ArchMargin(name, fit, rows) if margin is None else margin)
     return MarginsResult(checked, tuple(legs))
 
 
@@ -130,26 +132,32 @@ class ArchMargin:
 
     @property
     def volatility(self) -> Array:
+        """Conditional volatility of the common rows."""
         return np.asarray(self.fit.conditional_volatility, dtype=float)[self.rows]
 
     @property
     def std_resid(self) -> Array:
+        """Standardized residuals of the common rows."""
         return np.asarray(self.fit.std_resid, dtype=float)[self.rows]
 
     @property
     def loglikelihood(self) -> float:
+        """Log-likelihood that arch reports."""
         return float(self.fit.loglikelihood)
 
     @property
     def converged(self) -> bool:
+        """Whether arch's optimiser converged."""
         return bool(self.fit.convergence_flag == 0)
 
     @property
     def message(self) -> str:
+        """Why not; empty otherwise."""
         return _message(self.fit, self.name)
 
     @property
     def estimated(self) -> pd.Series:
+        """Parameters by arch's names."""
         return pd.Series(self.fit.params)
 
     def _at(self, params: Array) -> tuple[Array, Array]:
@@ -178,27 +186,33 @@ class ArchMargin:
 
     @property
     def influence(self) -> Array:
+        """Influence (n_obs, k) of every row, from numeric scores."""
         return self._expansion[0]
 
     @property
     def residual_slopes(self) -> Array:
+        """Derivatives (n_obs, k) of the residuals, numeric."""
         return self._expansion[1]
 
     def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
+        """Nothing: simulated futures hold the parameters."""
         nothing = np.empty(0)
         return MarginDraws(*[nothing] * 6)
 
     def repeat(self, n_draws: int) -> MarginDraws:
+        """Not available."""
         raise ModelError(
-            f"New histories of {self.name!r} are not available: its arch model "
-            f"({type(self.fit.model).__name__}, {type(self.fit.model.volatility).__name__}) is not a "
-            "constant-mean GARCH(1,1), GJR or EGARCH on the whole sample."
+            f"New histories of {self.name!r} are not available: its arch model is not a "
+            "constant-mean GARCH(1,1), GJR or EGARCH on the whole sample "
+            f"({type(self.fit.model).__name__}, {type(self.fit.model.volatility).__name__})."
         )
 
     def paths(self, z: Array, draw: IntArray, draws: MarginDraws) -> Array:
+        """Returns (n_paths, horizon), simulated by arch from the given shocks."""
         return np.asarray(self._simulated(z).values[0])
 
     def simulated_variance(self, z: Array) -> Array:
+        """Conditional variances (n_paths, horizon) along the shocks."""
         return np.asarray(self._simulated(z).variances[0])
 
     def _simulated(self, z: Array) -> Any:
@@ -213,10 +227,12 @@ class ArchMargin:
         return forecast.simulations
 
     def forecast_variance(self, horizon: int) -> Array:
+        """Forecast variance (horizon,) of arch."""
         forecast = self.fit.forecast(horizon=horizon, reindex=False)
         return np.asarray(forecast.variance.to_numpy()[-1], dtype=float)
 
     def extended(self, series: Array) -> ArchMargin:
+        """Not available."""
         raise ModelError(
             f"New rows cannot be appended to {self.name!r}: refit its arch model on the longer "
             "series and use from_arch again."

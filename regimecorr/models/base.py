@@ -35,8 +35,8 @@ class Futures:
         Latent conditional correlation of each simulated row; (n_paths, horizon, n_assets,
         n_assets) for more than two assets.
     recent : ndarray of shape (n_paths,)
-        Latent correlation (matrix) averaged over the last rows of the sample, drawn on the same path given
-        the full sample (smoothed).
+        Latent correlation (matrix) averaged over the last rows of the sample, drawn on the same
+        path given the full sample (smoothed).
     draw : ndarray of shape (n_paths,)
         Which parameter draw the path uses.
     """
@@ -293,8 +293,9 @@ class CorrelationModel(ABC, Generic[Result]):
         Parameters
         ----------
         returns : DataFrame or ndarray of shape (n_obs, n_assets)
-            Returns of the pair (`regimecorr.DCC`: of two assets or more), at least 200 rows, finite, in any units; standardized residuals
-            when the specification has ``margins=None``.
+            Returns of the pair (`regimecorr.DCC`: of two assets or more), at least 200 rows,
+            finite, in any units; standardized residuals when the specification has
+            ``margins=None``.
         margins : MarginsResult, optional
             Margins already fitted on these returns; then only the correlation is estimated.
 

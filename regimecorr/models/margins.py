@@ -24,29 +24,58 @@ class AnyMargin(Protocol):
     """What the models need of a margin: `regimecorr.models._garch_fit.Margin`, or arch's."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the asset."""
+
     @property
-    def volatility(self) -> Array: ...
+    def volatility(self) -> Array:
+        """Conditional volatility (n_obs,); row t uses returns to t - 1."""
+
     @property
-    def std_resid(self) -> Array: ...
+    def std_resid(self) -> Array:
+        """Standardized residuals (n_obs,)."""
+
     @property
-    def loglikelihood(self) -> float: ...
+    def loglikelihood(self) -> float:
+        """Log-likelihood of the series in its own units."""
+
     @property
-    def converged(self) -> bool: ...
+    def converged(self) -> bool:
+        """Whether the fit converged, to a variance that is not integrated."""
+
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """Why not; empty otherwise."""
+
     @property
-    def estimated(self) -> pd.Series: ...
+    def estimated(self) -> pd.Series:
+        """Estimated parameters by name."""
+
     @property
-    def influence(self) -> Array: ...
+    def influence(self) -> Array:
+        """Influence (n_obs, k) of every row: the estimate is the truth plus their mean."""
+
     @property
-    def residual_slopes(self) -> Array: ...
-    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws: ...
-    def repeat(self, n_draws: int) -> MarginDraws: ...
-    def paths(self, z: Array, draw: IntArray, draws: MarginDraws) -> Array: ...
-    def simulated_variance(self, z: Array) -> Array: ...
-    def forecast_variance(self, horizon: int) -> Array: ...
-    def extended(self, series: Array) -> AnyMargin: ...
+    def residual_slopes(self) -> Array:
+        """Derivatives (n_obs, k) of the standardized residuals by the estimated parameters."""
+
+    def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
+        """Draw the parameters, each draw with tomorrow's variance under it."""
+
+    def repeat(self, n_draws: int) -> MarginDraws:
+        """Return the estimates, ``n_draws`` times, with the sample's first variance."""
+
+    def paths(self, z: Array, draw: IntArray, draws: MarginDraws) -> Array:
+        """Returns (n_paths, horizon) from standardized shocks."""
+
+    def simulated_variance(self, z: Array) -> Array:
+        """Conditional variances (n_paths, horizon) at the estimates, along shocks."""
+
+    def forecast_variance(self, horizon: int) -> Array:
+        """Expected conditional variance of the next rows (horizon,)."""
+
+    def extended(self, series: Array) -> AnyMargin:
+        """Return the same parameters on a longer series that begins with this one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +106,10 @@ class MarginsResult:
         """
         rows = {}
         for leg in self.legs:
-            own = isinstance(leg, Margin)
-            rows[leg.name] = pd.Series(leg.theta, index=PARAMETERS) if own else leg.estimated
+            known = leg.estimated
+            if isinstance(leg, Margin):
+                known = pd.Series(leg.theta, index=list(PARAMETERS))
+            rows[leg.name] = known
         return pd.DataFrame(rows).T
 
     @cached_property

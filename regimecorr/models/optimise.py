@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.linalg import null_space
 from scipy.optimize import minimize, nnls
 
-
 Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 #: Newton's predicted gain in log-likelihood below which an optimum counts as reached.
 TOLERANCE = 1e-8
@@ -95,7 +95,7 @@ def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
 
 def _free_step(
     theta: Array, gradient: Array, hessian: Array, region: Region, held: list[int]
-) -> tuple[Array, float, Array, Array]:
+) -> tuple[Array, float, IntArray, Array]:
     """Newton's step within the region, the gain it promises, active constraints, free directions.
 
     A constraint is active where the gradient presses against it, or the step would cross it.
@@ -118,7 +118,7 @@ def _free_step(
 
 def free_directions(
     theta: Array, gradient: Array, hessian: Array, region: Region, held: Sequence[int] = ()
-) -> tuple[Array, Array]:
+) -> tuple[IntArray, Array]:
     """Active constraints at an optimum and the directions (k, m) in which it is free to move.
 
     Coordinates that are ``held`` do not count as free, nor their own bounds as active.
@@ -128,7 +128,7 @@ def free_directions(
     return active[np.any(region.normals[active][:, others] != 0.0, axis=1)], basis
 
 
-def _faces(region: Region, active: Array, held: list[int]) -> Array:
+def _faces(region: Region, active: IntArray, held: list[int]) -> Array:
     """Orthonormal directions along the active constraints, with some coordinates held."""
     identity = np.eye(region.scale.size)
     rows = np.concatenate([region.normals[active], identity[held]])
@@ -244,7 +244,7 @@ def _into(theta: Array, feasible: Array, region: Region) -> Array:
     return theta
 
 
-def _snapped(theta: Array, active: Array, region: Region) -> Array:
+def _snapped(theta: Array, active: IntArray, region: Region) -> Array:
     """Put parameters that a bound of their own holds exactly on it."""
     out = theta.copy()
     for row, limit in zip(region.normals[active], region.limits[active], strict=True):

@@ -120,7 +120,9 @@ class TestExactOptima:
         result = spec(model, presample).fit(returns, margins=exact_first_stage)
         assert result.converged
         assert result.loglikelihood == pytest.approx(exact["loglik"], abs=1e-7)
-        np.testing.assert_allclose(result.params, [exact[k] for k in result.params.index], rtol=1e-5)
+        np.testing.assert_allclose(
+            result.params, [exact[k] for k in result.params.index], rtol=1e-5
+        )
         np.testing.assert_allclose(result.filtered.iloc[-5:], exact["last5"], atol=1e-6)
         assert result.convergence["agree"] >= 2
 
@@ -167,7 +169,9 @@ class TestPymgarch:
 
     def test_margins(self, returns):
         fitted = rc.GARCH().fit(returns)
-        for name, theirs in zip(returns, PYMGARCH["pymgarch_sp500_wti_dcc_mvn"]["univ"], strict=True):
+        for name, theirs in zip(
+            returns, PYMGARCH["pymgarch_sp500_wti_dcc_mvn"]["univ"], strict=True
+        ):
             found = fitted.params.loc[name, ["mu", "omega", "alpha", "beta"]]
             np.testing.assert_allclose(found, list(theirs.values())[:4], rtol=2e-4)
             assert fitted.loglikelihood[name] == pytest.approx(theirs["loglik"], abs=1e-5)

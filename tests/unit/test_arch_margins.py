@@ -51,9 +51,7 @@ def test_numeric_derivatives_of_any_model_agree_with_the_analytic_ones(returns):
     for numeric, analytic in zip(general.legs, exact.legs, strict=True):
         size = np.abs(analytic.influence).max(axis=0)
         # arch names mu, omega, alpha, beta, nu in our order
-        np.testing.assert_allclose(
-            numeric.influence / size, analytic.influence / size, atol=2e-3
-        )
+        np.testing.assert_allclose(numeric.influence / size, analytic.influence / size, atol=2e-3)
         size = np.abs(analytic.residual_slopes).max(axis=0) + 1e-12
         np.testing.assert_allclose(
             numeric.residual_slopes / size, analytic.residual_slopes / size, atol=1e-5

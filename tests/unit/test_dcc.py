@@ -124,9 +124,11 @@ class TestEveryVariant:
         result, n = fits[key], key[1]
         tomorrow = result.forecast(1)
         # A row more does not change what is known of it today.
-        longer = result.append(result.margins.returns.iloc[-1:].set_axis(
-            [result.margins.returns.index[-1] + pd.Timedelta(days=1)]
-        ))
+        longer = result.append(
+            result.margins.returns.iloc[-1:].set_axis(
+                [result.margins.returns.index[-1] + pd.Timedelta(days=1)]
+            )
+        )
         np.testing.assert_allclose(tomorrow.correlations[0], longer.correlations[-1], rtol=1e-10)
         np.testing.assert_allclose(
             tomorrow.volatility.iloc[0], longer.volatility.iloc[-1], rtol=1e-10
@@ -273,9 +275,9 @@ class TestFilter:
             d = 1 / np.sqrt(np.diag(q))
             np.testing.assert_allclose(result.correlations[t], q * np.outer(d, d), rtol=1e-11)
             q = 0.05 * S + 0.05 * np.outer(z, z) + 0.9 * q
-        with pytest.raises(ModelError, match="fit()"):
+        with pytest.raises(ModelError, match=r"fit\(\)"):
             _ = result.std_errors
-        with pytest.raises(ModelError, match="fit()"):
+        with pytest.raises(ModelError, match=r"fit\(\)"):
             _ = result.convergence
         assert "(given)" in result.summary()
 

@@ -29,7 +29,7 @@ class TestRefused:
     @pytest.mark.parametrize("factor", [1.0, -1.0, 250.0])
     def test_collinear_pair(self, returns, factor):
         twice = pd.DataFrame({"A": returns["A"], "B": factor * returns["A"]})
-        with pytest.raises(ModelError, match="collinear.*A and B.*Remove one"):
+        with pytest.raises(ModelError, match=r"collinear.*A and B.*Remove one"):
             rc.DCC().fit(twice)
 
     def test_collinear_among_three(self, returns):
@@ -43,13 +43,13 @@ class TestRefused:
 
     def test_more_assets_than_rows(self):
         z = np.random.default_rng(0).standard_normal((220, 240))
-        with pytest.raises(ModelError, match="240 assets and 220 returns.*ledoit-wolf"):
+        with pytest.raises(ModelError, match=r"240 assets and 220 returns.*ledoit-wolf"):
             rc.DCC(margins=None).fit(z)
         result = rc.DCC(margins=None, likelihood="composite", shrinkage="ledoit-wolf").fit(z)
         finite(result)
 
     def test_too_few_rows(self, returns):
-        with pytest.raises(ModelError, match="199 returns.*at least 200"):
+        with pytest.raises(ModelError, match=r"199 returns.*at least 200"):
             rc.DCC().fit(returns.iloc[:199])
         finite(rc.DCC().fit(returns.iloc[:200]))
 
@@ -57,7 +57,7 @@ class TestRefused:
     def test_not_finite(self, returns, value):
         bad = returns.copy()
         bad.iloc[17, 1] = value
-        with pytest.raises(ModelError, match="'B' is (nan|inf) at"):
+        with pytest.raises(ModelError, match=r"'B' is (nan|inf) at"):
             rc.DCC().fit(bad)
 
     def test_one_asset(self, returns):
@@ -89,7 +89,7 @@ class TestRefused:
         broken.iloc[3, 0] = np.nan
         with pytest.raises(ModelError, match="'A' is nan"):
             result.append(broken)
-        with pytest.raises(ModelError, match="2 columns|3 columns"):
+        with pytest.raises(ModelError, match=r"2 columns|3 columns"):
             rc.DCC().fit(returns.to_numpy()).append(np.ones((3, 3)))
 
 
@@ -151,9 +151,7 @@ class TestTold:
         assert wide.bounds_hit == ("g = 0",)
         assert np.isnan(wide.std_errors["g"])
         np.testing.assert_allclose(wide.params[["a", "b"]], narrow.params, rtol=1e-5)
-        np.testing.assert_allclose(
-            wide.std_errors[["a", "b"]], narrow.std_errors, rtol=1e-3
-        )
+        np.testing.assert_allclose(wide.std_errors[["a", "b"]], narrow.std_errors, rtol=1e-3)
         assert "g = 0" in wide.message
 
     def test_never_the_starting_values(self, returns):

@@ -93,9 +93,7 @@ class TestCrossDerivatives:
                 )
                 numeric = (high - low) / (2 * step)
                 scale = np.abs(slopes).max(axis=1) + 1e-9
-                np.testing.assert_allclose(
-                    slopes[:, position] / scale, numeric / scale, atol=2e-3
-                )
+                np.testing.assert_allclose(slopes[:, position] / scale, numeric / scale, atol=2e-3)
 
     def test_by_the_target(self, fitted):
         """The score's derivative by one entry of the target, along the profile for cDCC."""
@@ -236,7 +234,7 @@ class TestBands:
         assert np.median(spread / width) == pytest.approx(1.0, abs=0.2)
 
     def test_bad_arguments(self, fitted):
-        with pytest.raises(ModelError, match="ci_prob=1.5"):
+        with pytest.raises(ModelError, match=r"ci_prob=1\.5"):
             fitted.bands("0", "1", ci_prob=1.5)
         with pytest.raises(ModelError, match="no asset 'gold'"):
             fitted.bands("0", "gold")

@@ -245,6 +245,7 @@ def assert_composite_scores(problem, nu, pairs):
     """Values against the oracle, derivatives against its four-point differences."""
     e, de, neg, rest = problem.kernel_args()
     rows, score = composite_scores(problem.z, e, de, neg, np.array(pairs), *rest, nu)
+    assert score.shape == (problem.n, problem.k + 1)
     expected = plain_composite(problem, problem.theta, nu, pairs)
     np.testing.assert_allclose(rows, expected, rtol=1e-11, atol=1e-12)
     for k, step in enumerate(steps(problem)):

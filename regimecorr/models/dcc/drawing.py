@@ -104,7 +104,7 @@ def _draw_theta(inference: Inference, weights: Array, noise: Array) -> Array:
 class Coordinates:
     """Unbounded coordinates of the second-stage parameters.
 
-    Logit of the persistence, log ratios of its parts to the part of the last ``b``, ``log(nu - 2)``.
+    Logit of the persistence, log ratios of its parts to the last ``b``'s, ``log(nu - 2)``.
     """
 
     def __init__(self, dynamics: Dynamics) -> None:

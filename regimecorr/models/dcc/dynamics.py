@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -116,7 +116,7 @@ class Dynamics:
     variant: Variant
     layout: Layout
     presample: Presample = "target"
-    rule: TargetRule = TargetRule()
+    rule: TargetRule = field(default_factory=TargetRule)
     centred_asymmetry: bool = False
     pairs: IntArray | None = None
     given: Array | None = None
@@ -124,15 +124,17 @@ class Dynamics:
 
     @property
     def n_obs(self) -> int:
+        """Number of rows."""
         return len(self.z)
 
     @property
     def size(self) -> int:
         """Number of assets."""
-        return self.z.shape[1]
+        return int(self.z.shape[1])
 
     @property
     def corrected(self) -> bool:
+        """Whether the innovations are cDCC's."""
         return self.variant == "cdcc"
 
     @cached_property
@@ -142,7 +144,7 @@ class Dynamics:
 
     @cached_property
     def asymmetry_rule(self) -> TargetRule:
-        # As it is, centred or not: a covariance rule without its centring is the plain mean.
+        """Rule of ``Nbar``'s moment, which is taken as it is: plain or centred."""
         return TargetRule("covariance" if self.centred_asymmetry else "correlation")
 
     @cached_property
@@ -247,13 +249,9 @@ class Dynamics:
         inputs = self.inputs(theta)
         if self.pairs is not None or self.size == 2:
             pairs = np.array([[0, 1]]) if self.pairs is None else self.pairs
-            rows, score = composite_scores(
-                self.z, *inputs[:3], pairs, *inputs[3:], nu
-            )
+            rows, score = composite_scores(self.z, *inputs[:3], pairs, *inputs[3:], nu)
         else:
-            rows, score = full_scores(
-                self.z, *inputs, nu, *density_constants(self.size, nu)
-            )
+            rows, score = full_scores(self.z, *inputs, nu, *density_constants(self.size, nu))
         return rows, score[:, : self.layout.size]
 
     def total(self, theta: Array) -> tuple[float, Array]:
@@ -292,18 +290,22 @@ class Dynamics:
         if target is not None:
             nothing = np.empty((0, self.size, self.size))
             slopes = inputs._replace(de=nothing[:, :0], dC=nothing, dQ0=nothing, dE0=nothing)
-        dx = np.stack(
-            [
-                np.column_stack(
-                    [
-                        2.0 * inputs.e[:, i] * d[:, i],
-                        2.0 * inputs.e[:, j] * d[:, j],
-                        inputs.e[:, i] * d[:, j] + d[:, i] * inputs.e[:, j],
-                    ]
-                )
-                for d in slopes.de
-            ]
-        ) if len(slopes.de) else np.empty((0, 0, 3))
+        dx = (
+            np.stack(
+                [
+                    np.column_stack(
+                        [
+                            2.0 * inputs.e[:, i] * d[:, i],
+                            2.0 * inputs.e[:, j] * d[:, j],
+                            inputs.e[:, i] * d[:, j] + d[:, i] * inputs.e[:, j],
+                        ]
+                    )
+                    for d in slopes.de
+                ]
+            )
+            if len(slopes.de)
+            else np.empty((0, 0, 3))
+        )
 
         def stacked(block: Array) -> Array:
             return np.ascontiguousarray(block[:, [i, j, i], [i, j, j]])

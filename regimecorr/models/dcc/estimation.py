@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from regimecorr.models.base import Array
+from regimecorr.models.base import Array, IntArray
 from regimecorr.models.dcc.dynamics import Dynamics
 from regimecorr.models.optimise import (
     Optimum,
@@ -136,14 +136,17 @@ def estimate(dynamics: Dynamics) -> Estimate:
         if agree or count == 3:
             break
     assert best is not None
-    table = pd.DataFrame(np.array(starts).reshape(len(starts), layout.size), columns=list(layout.names))
+    table = pd.DataFrame(
+        np.array(starts).reshape(len(starts), layout.size), columns=list(layout.names)
+    )
     table["loglikelihood"], table["reached"], table["converged"] = begun, reached, fine
+    table = table.iloc[order].reset_index(drop=True)
     best, unidentified = _without_dynamics(dynamics, best, region)
     message, converged = _verdict(best, unidentified)
-    return Estimate(best, table.iloc[order].reset_index(drop=True), unidentified, message, converged)
+    return Estimate(best, table, unidentified, message, converged)
 
 
-def _spread(order: Array) -> list[int]:
+def _spread(order: IntArray) -> list[int]:
     """Follow the best start first, then the best of the others that differ in persistence."""
     first = int(order[0])
     kinds = len(_PERSISTENCES)

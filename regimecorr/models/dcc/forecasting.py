@@ -11,11 +11,15 @@ import pandas as pd
 
 from regimecorr.errors import ModelError
 from regimecorr.kernels.dcc_paths import matrix_paths, pair_paths
-from regimecorr.models.base import Array, IntArray
+from regimecorr.models.base import Array, IntArray, Noise, RandomState
 from regimecorr.models.dcc.drawing import ParameterDraws
 from regimecorr.models.dcc.dynamics import Dynamics
+from regimecorr.models.margins import MarginsResult
 
 ForecastMethod: TypeAlias = Literal["analytic-R", "analytic-Q", "simulate"]
+
+# Correlation matrices held at a time when a forecast averages over paths.
+_CHUNK = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +187,40 @@ def simulate_paths(
     rho = np.empty((n_paths if keep else 0, horizon, size, size))
     z = matrix_paths(shocks, draw, a, b, g, *flags, c, state.x, state.neg, state.q, rho, total)
     return rho if keep else total / n_paths, z
+
+
+def degrees_of_freedom(dynamics: Dynamics, theta: Array) -> Array:
+    """``nu`` (n_draws,) of parameter draws (n_draws, k), infinite for normal errors."""
+    return theta[:, -1] if dynamics.layout.heavy else np.full(len(theta), np.inf)
+
+
+def simulated_means(
+    dynamics: Dynamics,
+    margins: MarginsResult,
+    theta: Array,
+    horizon: int,
+    n_paths: int,
+    rng: RandomState,
+) -> tuple[Array, Array]:
+    """Mean correlations (horizon, N, N) and variances (horizon, N) over paths, by chunks of them.
+
+    All paths start from the state after the last row and share the parameters ``theta``.
+    """
+    generator = np.random.default_rng(rng)
+    state = state_after(dynamics, ParameterDraws.repeat(dynamics, theta, 1), 1)
+    nu = degrees_of_freedom(dynamics, state.draws.theta)
+    size = dynamics.size
+    total, variance = np.zeros((horizon, size, size)), np.zeros((horizon, size))
+    per_chunk = max(1, min(n_paths, _CHUNK // (horizon * size * size)))
+    for begun in range(0, n_paths, per_chunk):
+        count = min(per_chunk, n_paths - begun)
+        noise = Noise(count, 1, generator)
+        shocks = noise.shocks(nu, horizon, size)
+        mean, z = simulate_paths(dynamics, state, shocks, noise.draw, keep=False)
+        total += count * mean
+        for i, leg in enumerate(margins.legs):
+            variance[:, i] += leg.simulated_variance(z[:, :, i]).sum(axis=0)
+    return total / n_paths, variance / n_paths
 
 
 def _pack(block: Array) -> Array:

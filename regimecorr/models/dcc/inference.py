@@ -9,9 +9,10 @@ With second-stage scores :math:`s_t`, their Hessian :math:`H`, first-stage influ
     A_t = s_t + \tfrac1T \partial_\phi \bigl(\textstyle\sum s\bigr) \psi^1_t
     + \tfrac1T \partial_S \bigl(\textstyle\sum s\bigr) \psi^S_t
 
-(Engle and Sheppard 2001; Newey and McFadden 1994, section 6). The cross derivatives are differences,
-in the k second-stage parameters only, of the likelihood's derivatives by every residual and by the
-target, which one backward pass gives: their cost does not grow with the number of margins.
+(Engle and Sheppard 2001; Newey and McFadden 1994, section 6). The cross derivatives are
+differences, in the k second-stage parameters only, of the likelihood's derivatives by every
+residual and by the target, which one backward pass gives: their cost does not grow with the number
+of margins.
 """
 
 from __future__ import annotations

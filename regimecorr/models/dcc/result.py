@@ -26,7 +26,9 @@ from regimecorr.models.dcc.forecasting import (
     ForecastMethod,
     analytic_forecast,
     asset_position,
+    degrees_of_freedom,
     simulate_paths,
+    simulated_means,
     state_after,
     state_before,
 )
@@ -34,9 +36,6 @@ from regimecorr.models.dcc.inference import Inference, Stages
 from regimecorr.models.dcc.summary import summarise
 from regimecorr.models.diagnostics import residual_diagnostics
 from regimecorr.models.margins import MarginsResult
-
-# Correlation matrices held at a time when a forecast averages over paths.
-_CHUNK = 20_000_000
 
 
 class DCCResult(CorrelationResult):
@@ -106,6 +105,7 @@ class DCCResult(CorrelationResult):
 
     @cached_property
     def filtered(self) -> pd.Series:  # type: ignore[override]
+        """Conditional correlation of two assets by date; row t uses returns to t - 1."""
         if self.dynamics.size != 2:
             raise ModelError(
                 f"There are {self.dynamics.size} assets; use pair(first, second) or correlations."
@@ -114,6 +114,7 @@ class DCCResult(CorrelationResult):
 
     @property
     def smoothed(self) -> pd.Series:  # type: ignore[override]
+        """The same: the model's correlation is known a row ahead."""
         return self.filtered
 
     @cached_property
@@ -187,9 +188,7 @@ class DCCResult(CorrelationResult):
         """
         return self.standard_errors()
 
-    def standard_errors(
-        self, stages: Stages = "three-stage", lags: int | None = None
-    ) -> pd.Series:
+    def standard_errors(self, stages: Stages = "three-stage", lags: int | None = None) -> pd.Series:
         """Return the square roots of the diagonal of `covariance`."""
         errors = np.sqrt(np.diag(self.covariance(stages, lags)))
         return pd.Series(np.where(errors > 0.0, errors, np.nan), index=self.params.index)
@@ -299,7 +298,9 @@ class DCCResult(CorrelationResult):
         index = pd.RangeIndex(1, horizon + 1, name="horizon")
         if method == "simulate":
             check_count("n_paths", n_paths)
-            correlations, variance = self._simulated_means(horizon, n_paths, rng)
+            correlations, variance = simulated_means(
+                self.dynamics, self.margins, self._theta, horizon, n_paths, rng
+            )
         elif method in ("analytic-R", "analytic-Q"):
             correlations = analytic_forecast(self.dynamics, self._theta, horizon, method)
             legs = self.margins.legs
@@ -341,41 +342,22 @@ class DCCResult(CorrelationResult):
             return ParameterDraws.repeat(self.dynamics, self._theta, n_draws)
         return draw_parameters(self._inference, n_draws, rng)
 
-    def _nu_of(self, theta: Array) -> Array:
-        return theta[:, -1] if self.dynamics.layout.heavy else np.full(len(theta), np.inf)
-
     def _continue(
         self, draws: ParameterDraws, noise: Noise, horizon: int, recent: int
     ) -> tuple[Array, Array, Array]:
         state = state_after(self.dynamics, draws, recent)
-        shocks = noise.shocks(self._nu_of(draws.theta), horizon, self.dynamics.size)
+        shocks = noise.shocks(
+            degrees_of_freedom(self.dynamics, draws.theta), horizon, self.dynamics.size
+        )
         rho, z = simulate_paths(self.dynamics, state, shocks, noise.draw)
         return rho, z, state.recent[noise.draw]
 
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
         state = state_before(self.dynamics, self._theta, noise.n_draws)
-        shocks = noise.shocks(self._nu_of(state.draws.theta), n_rows, self.dynamics.size)
-        return simulate_paths(self.dynamics, state, shocks, noise.draw)
-
-    def _simulated_means(
-        self, horizon: int, n_paths: int, rng: RandomState
-    ) -> tuple[Array, Array]:
-        generator = np.random.default_rng(rng)
-        state = state_after(
-            self.dynamics, ParameterDraws.repeat(self.dynamics, self._theta, 1), 1
+        shocks = noise.shocks(
+            degrees_of_freedom(self.dynamics, state.draws.theta), n_rows, self.dynamics.size
         )
-        size = self.dynamics.size
-        total, variance = np.zeros((horizon, size, size)), np.zeros((horizon, size))
-        per_chunk = max(1, min(n_paths, _CHUNK // (horizon * size * size)))
-        for begun in range(0, n_paths, per_chunk):
-            count = min(per_chunk, n_paths - begun)
-            noise = Noise(count, 1, generator)
-            shocks = noise.shocks(self._nu_of(state.draws.theta), horizon, size)
-            mean, z = simulate_paths(self.dynamics, state, shocks, noise.draw, keep=False)
-            total += count * mean
-            for i, leg in enumerate(self.margins.legs):
-                variance[:, i] += leg.simulated_variance(z[:, :, i]).sum(axis=0)
-        return total / n_paths, variance / n_paths
+        return simulate_paths(self.dynamics, state, shocks, noise.draw)
 
     # ---- small helpers -----------------------------------------------------------------------
 
@@ -401,5 +383,3 @@ class DCCResult(CorrelationResult):
         if self._estimate is None:
             raise ModelError("Nothing was estimated: the parameters were given; use fit().")
         return self._estimate
-
-

@@ -161,7 +161,8 @@ class DCC(CorrelationModel[DCCResult]):
         if self.shrinkage == "ledoit-wolf" and given is None:
             from sklearn.covariance import ledoit_wolf_shrinkage
 
-            intensity = float(ledoit_wolf_shrinkage(z, assume_centered=self.target == "correlation"))
+            raw = self.target == "correlation"
+            intensity = float(ledoit_wolf_shrinkage(z, assume_centered=raw))
         pairs = None
         if self.likelihood == "composite":
             chosen = combinations(range(size), 2) if self.pairs == "all" else _neighbours(size)
@@ -234,8 +235,8 @@ class DCC(CorrelationModel[DCCResult]):
         ----------
         results : sequence of arch.univariate.base.ARCHModelResult
             One fitted univariate model per asset, of any mean, volatility and distribution, on the
-            same dates and with ``rescale=False``. Constant-mean GARCH(1,1), GJR and EGARCH are taken
-            over as they are; other models keep their residuals, volatilities and (numeric)
+            same dates and with ``rescale=False``. Constant-mean GARCH(1,1), GJR and EGARCH are
+            taken over as they are; other models keep their residuals, volatilities and (numeric)
             derivatives.
         spec : DCC, optional
             Options of the correlation stage; its ``margins`` are not used.
@@ -284,5 +285,3 @@ def _check_target(target: Array, names: tuple[str, ...], n_obs: int) -> None:
         f"{smallest:.1e} (the closest pair is {names[i]} and {names[j]}, {target[i, j]:.9f}). "
         "Remove one of them."
     )
-
-

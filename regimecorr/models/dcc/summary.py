@@ -69,7 +69,7 @@ def _margins(result: DCCResult) -> list[str]:
     for leg in margins.legs[:20]:
         known = leg.estimated.reindex(frame.columns)
         lines.append(f"  {leg.name:<{width}}" + "".join(_cell(v) for v in known))
-        spread = errors.loc[leg.name, frame.columns].to_numpy(dtype=float)
+        spread = (float(errors[column][leg.name]) for column in frame)
         lines.append(f"  {'':<{width}}" + "".join(_bracketed(v) for v in spread))
     if len(margins.legs) > 20:
         lines.append(f"  ... and {len(margins.legs) - 20} more")
@@ -84,15 +84,15 @@ def _second_stage(result: DCCResult) -> list[str]:
     if result.params.empty:
         return ["  no dynamic parameters"]
     if result._inference is None:
-        return [f"  {name:<4}{value:11.6g}   (given)" for name, value in result.params.items()]
+        named = zip(result.dynamics.layout.names, result.params.to_numpy(), strict=True)
+        return [f"  {name:<4}{value:11.6g}   (given)" for name, value in named]
     table = pd.DataFrame({"estimate": result.params})
     table["two-step"] = result.standard_errors("two-step")
     table["three-stage"] = result.standard_errors("three-stage")
     lines = [f"  {'':<4}{'estimate':>11}{'two-step SE':>14}{'three-stage SE':>16}"]
-    for name, (value, two, three) in table.iterrows():
-        shown = (f"{'held' if np.isnan(v) else f'{v:.4g}'}" for v in (two, three))
-        first, second = shown
-        lines.append(f"  {name:<4}{value:11.6g}{first:>14}{second:>16}")
+    for name, row in zip(result.dynamics.layout.names, table.to_numpy(), strict=True):
+        two, three = ("held" if np.isnan(v) else f"{v:.4g}" for v in row[1:])
+        lines.append(f"  {name:<4}{row[0]:11.6g}{two:>14}{three:>16}")
     return lines
 
 
@@ -105,6 +105,4 @@ def _target(result: DCCResult) -> list[str]:
             text += f" ({result.target_std_errors.iloc[0, 1]:.4f})"
         return [text]
     off = result.target.to_numpy()[np.triu_indices(len(names), 1)]
-    return [
-        f"  target correlations from {off.min():.3f} to {off.max():.3f}, mean {off.mean():.3f}"
-    ]
+    return [f"  target correlations from {off.min():.3f} to {off.max():.3f}, mean {off.mean():.3f}"]

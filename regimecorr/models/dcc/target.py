@@ -82,8 +82,8 @@ class TargetRule:
         """Apply the (self-adjoint) linear map of the shrinkage."""
         if self.shrinkage == 0.0:
             return matrix
-        level = np.trace(matrix) / len(matrix)
-        return np.asarray((1.0 - self.shrinkage) * matrix + self.shrinkage * level * np.eye(len(matrix)))
+        level = self.shrinkage * np.trace(matrix) / len(matrix)
+        return np.asarray((1.0 - self.shrinkage) * matrix + level * np.eye(len(matrix)))
 
 
 def correlation_target(z: Array) -> float:
