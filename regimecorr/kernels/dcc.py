@@ -57,40 +57,52 @@ def pair_recursion(x, dx, neg, a, b, g, asymmetric, c, dc, q0, dq0, e0, de0, n0)
     p = a.shape[0]
     lags = b.shape[0]
     k_all = dc.shape[0]
-    Q = np.empty((n + 1, 3))
-    dQ = np.empty((n + 1, k_all, 3))
+    # What came before the first row stands in front, so that the loop asks no questions.
+    xs = np.empty((p + n, 3))
+    xs[:p] = e0
+    xs[p:] = x
+    Q = np.empty((lags + n + 1, 3))
+    Q[:lags] = q0
+    dQ = np.empty((lags + n + 1, k_all, 3))
+    dQ[:lags] = dq0
     for t in range(n + 1):
+        now = t + lags
         for m in range(3):
             value = c[m]
             for lag in range(p):
-                s = t - 1 - lag
-                value += a[lag] * (x[s, m] if s >= 0 else e0[m])
+                value += a[lag] * xs[t + p - 1 - lag, m]
             for lag in range(lags):
-                s = t - 1 - lag
-                value += b[lag] * (Q[s, m] if s >= 0 else q0[m])
-            if asymmetric:
-                value += g * (neg[t - 1, m] if t > 0 else n0[m])
-            Q[t, m] = value
+                value += b[lag] * Q[now - 1 - lag, m]
+            Q[now, m] = value
         for k in range(k_all):
             for m in range(3):
                 value = dc[k, m]
-                for lag in range(p):
-                    s = t - 1 - lag
-                    if k == lag:
-                        value += x[s, m] if s >= 0 else e0[m]
-                    if s < 0:
-                        value += a[lag] * de0[k, m]
-                    elif k < dx.shape[0]:
-                        value += a[lag] * dx[k, s, m]
                 for lag in range(lags):
-                    s = t - 1 - lag
-                    if k == p + lag:
-                        value += Q[s, m] if s >= 0 else q0[m]
-                    value += b[lag] * (dQ[s, k, m] if s >= 0 else dq0[k, m])
-                if asymmetric and k == p + lags:
-                    value += neg[t - 1, m] if t > 0 else n0[m]
-                dQ[t, k, m] = value
-    return Q, dQ
+                    value += b[lag] * dQ[now - 1 - lag, k, m]
+                dQ[now, k, m] = value
+        if k_all > 0:
+            for m in range(3):
+                for lag in range(p):
+                    dQ[now, lag, m] += xs[t + p - 1 - lag, m]
+                for lag in range(lags):
+                    dQ[now, p + lag, m] += Q[now - 1 - lag, m]
+        if asymmetric:
+            for m in range(3):
+                low = neg[t - 1, m] if t > 0 else n0[m]
+                Q[now, m] += g * low
+                if k_all > 0:
+                    dQ[now, p + lags, m] += low
+        for lag in range(p):
+            s = t - 1 - lag
+            if s < 0:
+                for k in range(k_all):
+                    for m in range(3):
+                        dQ[now, k, m] += a[lag] * de0[k, m]
+            else:
+                for k in range(dx.shape[0]):
+                    for m in range(3):
+                        dQ[now, k, m] += a[lag] * dx[k, s, m]
+    return Q[lags:], dQ[lags:]
 
 
 @njit(cache=True, nogil=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
@@ -25,6 +24,8 @@ from regimecorr.models.dcc.target import TargetRule
 
 Variant: TypeAlias = Literal["ccc", "dcc", "cdcc", "adcc"]
 Presample: TypeAlias = Literal["target", "zeros", "ones", "rmgarch"]
+
+_PAIR = np.array([[0, 1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class Inputs(NamedTuple):
     E0: Array
     dE0: Array
     N0: Array
+
+    def without_slopes(self) -> Inputs:
+        """The same with derivatives in no direction."""
+        nothing = np.empty((0, *self.C.shape))
+        return self._replace(de=np.empty((0, 0, 0)), dC=nothing, dQ0=nothing, dE0=nothing)
 
     @property
     def plain(self) -> tuple[Array, Array, Array, Array, float, bool, Array, Array, Array, Array]:
@@ -248,7 +254,7 @@ class Dynamics:
         nu = self.layout.split(theta)[3]
         inputs = self.inputs(theta)
         if self.pairs is not None or self.size == 2:
-            pairs = np.array([[0, 1]]) if self.pairs is None else self.pairs
+            pairs = _PAIR if self.pairs is None else self.pairs
             rows, score = composite_scores(self.z, *inputs[:3], pairs, *inputs[3:], nu)
         else:
             rows, score = full_scores(self.z, *inputs, nu, *density_constants(self.size, nu))
@@ -259,12 +265,24 @@ class Dynamics:
         rows, score = self.scores(theta)
         return float(rows.sum()), score.sum(axis=0)
 
+    def value(self, theta: Array) -> float:
+        """Log-likelihood of the residuals without its gradient, for a third of the time."""
+        if self.pairs is None and self.size > 2:
+            return float(self.full_loglikelihood(theta).sum())
+        return float(self._pair_rows(theta, _PAIR if self.pairs is None else self.pairs).sum())
+
     def full_loglikelihood(self, theta: Array) -> Array:
         """Log density (n_obs,) of all assets, also where the estimation was by pairs."""
         if self.size == 2:
-            return dataclasses.replace(self, pairs=None).scores(theta)[0]
+            return self._pair_rows(theta, _PAIR)
         nu = self.layout.split(theta)[3]
         rows: Array = full_rows(self.z, self.q_path(theta), nu, density_constants(self.size, nu)[0])
+        return rows
+
+    def _pair_rows(self, theta: Array, pairs: IntArray) -> Array:
+        inputs = self.inputs(theta).without_slopes()
+        nu = self.layout.split(theta)[3]
+        rows: Array = composite_scores(self.z, *inputs[:3], pairs, *inputs[3:], nu)[0]
         return rows
 
     def q_path(self, theta: Array, target: Array | None = None) -> Array:
@@ -286,10 +304,7 @@ class Dynamics:
         the target; none are when ``target`` is given.
         """
         inputs = self.inputs(theta, along, target)
-        slopes = inputs
-        if target is not None:
-            nothing = np.empty((0, self.size, self.size))
-            slopes = inputs._replace(de=nothing[:, :0], dC=nothing, dQ0=nothing, dE0=nothing)
+        slopes = inputs if target is None else inputs.without_slopes()
         dx = (
             np.stack(
                 [

@@ -116,7 +116,7 @@ def estimate(dynamics: Dynamics) -> Estimate:
     """Screen all starts by their likelihood, follow the best until two of them agree."""
     layout = dynamics.layout
     starts = starting_values(dynamics)
-    begun = np.array([dynamics.total(s)[0] for s in starts])
+    begun = np.array([dynamics.value(s) for s in starts])
     order = np.argsort(-np.where(np.isfinite(begun), begun, -np.inf), kind="stable")
     region = region_of(dynamics)
     reached = np.full(len(starts), np.nan)

@@ -99,10 +99,10 @@ def _second_stage(result: DCCResult) -> list[str]:
 def _target(result: DCCResult) -> list[str]:
     names = result.names
     if len(names) == 2:
-        value = result.target.iloc[0, 1]
+        value = float(result.target.to_numpy()[0, 1])
         text = f"  target correlation {value:.4f}"
         if result._inference is not None and result.dynamics.given is None:
-            text += f" ({result.target_std_errors.iloc[0, 1]:.4f})"
+            text += f" ({float(result.target_std_errors.to_numpy()[0, 1]):.4f})"
         return [text]
     off = result.target.to_numpy()[np.triu_indices(len(names), 1)]
     return [f"  target correlations from {off.min():.3f} to {off.max():.3f}, mean {off.mean():.3f}"]
