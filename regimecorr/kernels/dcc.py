@@ -48,61 +48,69 @@ def pair_product_derivatives(e, de, i, j):
 
 
 @njit(cache=True, nogil=True)
+def add_lagged(out, values, weight, rows, before):
+    """Add ``weight`` times the values of ``rows`` rows ago, ``before`` where there are none."""
+    first = min(rows, out.shape[0])
+    for t in range(first):
+        out[t] += weight * before
+    for t in range(first, out.shape[0]):
+        out[t] += weight * values[t - rows]
+
+
+@njit(cache=True, nogil=True)
+def autoregress(u, b, before):
+    """Turn ``u`` into ``y_t = u_t + sum_l b_l y_{t-l}`` in place; ``y`` is ``before`` at first."""
+    lags = b.shape[0]
+    if lags == 1:
+        factor = b[0]
+        last = before
+        for t in range(u.shape[0]):
+            last = u[t] + factor * last
+            u[t] = last
+        return
+    for t in range(u.shape[0]):
+        for lag in range(lags):
+            s = t - 1 - lag
+            u[t] += b[lag] * (u[s] if s >= 0 else before)
+
+
+@njit(cache=True, nogil=True)
 def pair_recursion(x, dx, neg, a, b, g, asymmetric, c, dc, q0, dq0, e0, de0, n0):
     """``Q`` (n + 1, 3), the last row tomorrow's, and its derivatives (n + 1, K, 3).
 
-    ``Q[t]`` uses innovations to ``t - 1``.
+    ``Q[t]`` uses innovations to ``t - 1``. Entry by entry the recursion is an autoregression of
+    what enters from outside, which runs along memory.
     """
     n = x.shape[0]
     p = a.shape[0]
     lags = b.shape[0]
     k_all = dc.shape[0]
-    # What came before the first row stands in front, so that the loop asks no questions.
-    xs = np.empty((p + n, 3))
-    xs[:p] = e0
-    xs[p:] = x
-    Q = np.empty((lags + n + 1, 3))
-    Q[:lags] = q0
-    dQ = np.empty((lags + n + 1, k_all, 3))
-    dQ[:lags] = dq0
-    for t in range(n + 1):
-        now = t + lags
-        for m in range(3):
-            value = c[m]
-            for lag in range(p):
-                value += a[lag] * xs[t + p - 1 - lag, m]
-            for lag in range(lags):
-                value += b[lag] * Q[now - 1 - lag, m]
-            Q[now, m] = value
-        for k in range(k_all):
-            for m in range(3):
-                value = dc[k, m]
-                for lag in range(lags):
-                    value += b[lag] * dQ[now - 1 - lag, k, m]
-                dQ[now, k, m] = value
-        if k_all > 0:
-            for m in range(3):
-                for lag in range(p):
-                    dQ[now, lag, m] += xs[t + p - 1 - lag, m]
-                for lag in range(lags):
-                    dQ[now, p + lag, m] += Q[now - 1 - lag, m]
-        if asymmetric:
-            for m in range(3):
-                low = neg[t - 1, m] if t > 0 else n0[m]
-                Q[now, m] += g * low
-                if k_all > 0:
-                    dQ[now, p + lags, m] += low
+    Q = np.empty((3, n + 1))
+    dQ = np.empty((k_all, 3, n + 1))
+    for m in range(3):
+        Q[m] = c[m]
         for lag in range(p):
-            s = t - 1 - lag
-            if s < 0:
-                for k in range(k_all):
-                    for m in range(3):
-                        dQ[now, k, m] += a[lag] * de0[k, m]
-            else:
-                for k in range(dx.shape[0]):
-                    for m in range(3):
-                        dQ[now, k, m] += a[lag] * dx[k, s, m]
-    return Q[lags:], dQ[lags:]
+            add_lagged(Q[m], x[:, m], a[lag], lag + 1, e0[m])
+        if asymmetric:
+            add_lagged(Q[m], neg[:, m], g, 1, n0[m])
+        autoregress(Q[m], b, q0[m])
+        for k in range(k_all):
+            out = dQ[k, m]
+            out[:] = dc[k, m]
+            if k < p:
+                add_lagged(out, x[:, m], 1.0, k + 1, e0[m])
+            elif k < p + lags:
+                add_lagged(out, Q[m], 1.0, k - p + 1, q0[m])
+            elif asymmetric and k == p + lags:
+                add_lagged(out, neg[:, m], 1.0, 1, n0[m])
+            for lag in range(p):
+                if k < dx.shape[0]:
+                    add_lagged(out, dx[k, :, m], a[lag], lag + 1, de0[k, m])
+                else:
+                    for t in range(min(lag + 1, n + 1)):
+                        out[t] += a[lag] * de0[k, m]
+            autoregress(out, b, dq0[k, m])
+    return Q.T, dQ.transpose(2, 0, 1)
 
 
 @njit(cache=True, nogil=True)

@@ -14,7 +14,9 @@ Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 #: Newton's predicted gain in log-likelihood below which an optimum counts as reached.
-TOLERANCE = 1e-8
+TOLERANCE = 1e-10
+# Below this gain the step is so short that the curvature need not be measured again.
+_SHORT = 1e-6
 _ACTIVE = 1e-9
 _WORST = -1e12
 
@@ -79,18 +81,23 @@ Objective = Callable[[Array], tuple[float, Array]]
 
 def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
     """Hessian of the log-likelihood by differences of its gradient, one-sided at a bound."""
-    k = theta.size
-    columns = np.empty((k, k))
-    single = (region.normals != 0.0).sum(axis=1) == 1
-    for i in range(k):
-        step = np.zeros(k)
-        step[i] = 1e-3 * region.scale[i]
-        alone = np.flatnonzero(single & (region.normals[:, i] != 0.0))
-        up = np.all(region.slack(theta + step)[alone] >= 0.0)
-        down = np.all(region.slack(theta - step)[alone] >= 0.0)
-        high, low = theta + step * up, theta - step * down
+    columns = np.empty((theta.size, theta.size))
+    for i in range(theta.size):
+        high, low = neighbours(theta, i, region)
         columns[:, i] = (function(high)[1] - function(low)[1]) / (high[i] - low[i])
     return np.asarray(0.5 * (columns + columns.T))
+
+
+def neighbours(theta: Array, i: int, region: Region) -> tuple[Array, Array]:
+    """Points a small step above and below in one coordinate, or the point itself at a bound."""
+    step = np.zeros(theta.size)
+    step[i] = 1e-3 * region.scale[i]
+    concerned = region.normals[:, i] != 0.0
+    up = bool(np.all(region.slack(theta + step)[concerned] >= 0.0))
+    down = bool(np.all(region.slack(theta - step)[concerned] >= 0.0))
+    if not up and not down:  # two bounds closer than the step
+        up = down = True
+    return theta + step * up, theta - step * down
 
 
 def _free_step(
@@ -168,33 +175,10 @@ def maximise(
     def guarded(theta: Array) -> tuple[float, Array]:
         nonlocal count
         count += 1
-        value, gradient = function(theta)
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            return _WORST, np.zeros(theta.size)
-        return value, gradient
+        return _finite(function, theta)
 
-    def negative(x: Array) -> tuple[float, Array]:
-        value, gradient = guarded(x * region.scale)
-        return -value, -gradient * region.scale
-
-    scaled = region.normals * region.scale
-    found = minimize(
-        negative,
-        start / region.scale,
-        jac=True,
-        method="SLSQP",
-        constraints={
-            "type": "ineq",
-            "fun": lambda x: region.limits - scaled @ x,
-            "jac": lambda x: -scaled,
-        },
-        options={"maxiter": 200, "ftol": 1e-7},
-    )
-    theta = _into(found.x * region.scale, start, region)
+    theta = climb(guarded, start, region)
     value, gradient = guarded(theta)
-    first, first_gradient = guarded(start)
-    if value < first:
-        theta, value, gradient = start, first, first_gradient
     decrement = np.inf
     message = ""
     hessian = central_hessian(guarded, theta, region)
@@ -211,7 +195,8 @@ def maximise(
             message = "no step improves the log-likelihood"
             break
         theta, value, gradient = moved
-        hessian = central_hessian(guarded, theta, region)
+        if decrement > _SHORT:
+            hessian = central_hessian(guarded, theta, region)
     _, decrement, active, _ = _free_step(theta, gradient, hessian, region, held)
     basis = _faces(region, active, [])
     theta = _snapped(theta, active, region)
@@ -231,6 +216,39 @@ def maximise(
         message="" if converged else message,
         n_evaluations=count,
     )
+
+
+def climb(function: Objective, start: Array, region: Region) -> Array:
+    """Sequential quadratic steps from a feasible start to near an optimum, never below it."""
+    scaled = region.normals * region.scale
+
+    def negative(x: Array) -> tuple[float, Array]:
+        value, gradient = _finite(function, x * region.scale)
+        return -value, -gradient * region.scale
+
+    found = minimize(
+        negative,
+        start / region.scale,
+        jac=True,
+        method="SLSQP",
+        constraints={
+            "type": "ineq",
+            "fun": lambda x: region.limits - scaled @ x,
+            "jac": lambda x: -scaled,
+        },
+        options={"maxiter": 200, "ftol": 1e-7},
+    )
+    theta = _into(found.x * region.scale, start, region)
+    return theta if _finite(function, theta)[0] >= _finite(function, start)[0] else start
+
+
+def _finite(function: Objective, theta: Array) -> tuple[float, Array]:
+    """The function, or a very bad value where it is not finite."""
+    with np.errstate(all="ignore"):
+        value, gradient = function(theta)
+    if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+        return _WORST, np.zeros(theta.size)
+    return value, gradient
 
 
 def _into(theta: Array, feasible: Array, region: Region) -> Array:

@@ -114,6 +114,8 @@ CALLS = {
     "garch.garch_paths": lambda: (NORMALS, DRAW, *[TWO / 9] * 4, TWO + 0.5, TWO * 3, True),
     "dcc.pair_products": lambda: (Z4, 2, 0),
     "dcc.pair_product_derivatives": lambda: (Z4, DE, 2, 0),
+    "dcc.add_lagged": lambda: (X.copy(), Y, 0.3, 2, 0.7),
+    "dcc.autoregress": lambda: (X.copy(), TWO, 0.7),
     "dcc.pair_recursion": _pair_recursion,
     "dcc.pair_correlation": _pair_path,
     "dcc.add_pair_scores": lambda: (

@@ -143,8 +143,9 @@ def test_products():
 
 
 class TestRecursion:
-    def run(self, problem):
+    def run(self, problem, n_directions=None):
         e, de, neg, (a, b, g, asymmetric, C, dC, Q0, dQ0, E0, dE0, N0) = problem.kernel_args()
+        de, dC, dQ0, dE0 = (block[:n_directions] for block in (de, dC, dQ0, dE0))
         return pair_recursion(
             pair_products(e, 0, 1),
             pair_product_derivatives(e, de, 0, 1),
@@ -164,12 +165,31 @@ class TestRecursion:
             numeric = four_point(lambda v: packed(problem.path(v)), problem.theta, k, step)
             assert_same_slopes(dQ[:, k], numeric)
 
+    @pytest.mark.parametrize("n", [1, 2])
+    @pytest.mark.parametrize("order", [(3, 1, True), (2, 2, False)])
+    def test_a_sample_shorter_than_the_lags(self, order, n):
+        problem = Problem(*order, n=n)
+        Q, dQ = self.run(problem)
+        np.testing.assert_allclose(Q, packed(problem.path(problem.theta)), rtol=1e-12)
+        for k, step in enumerate(steps(problem)):
+            numeric = four_point(lambda v: packed(problem.path(v)), problem.theta, k, step)
+            assert_same_slopes(dQ[:, k], numeric)
+
     def test_derivatives_when_the_innovations_are_fixed(self):
         problem = Problem(2, 2, True, moving=False)
         _, dQ = self.run(problem)
         for k, step in enumerate(steps(problem)):
             numeric = four_point(lambda v: packed(problem.path(v)), problem.theta, k, step)
             assert_same_slopes(dQ[:, k], numeric)
+
+    @pytest.mark.parametrize("order", [(2, 2, True), (0, 0, False)])
+    def test_no_direction_leaves_the_path_alone(self, order):
+        """As when only the path is asked for: every block of derivatives is empty."""
+        problem = Problem(*order)
+        expected, _ = self.run(problem)
+        Q, dQ = self.run(problem, n_directions=0)
+        assert dQ.shape == (problem.n + 1, 0, 3)
+        np.testing.assert_array_equal(Q, expected)
 
     def test_the_path_uses_the_past_alone(self):
         """Innovations from row 30 on change Q from row 31 on."""

@@ -15,6 +15,7 @@ from regimecorr.models.optimise import (
     Region,
     box,
     central_hessian,
+    climb,
     free_directions,
     maximise,
 )
@@ -22,8 +23,9 @@ from regimecorr.models.optimise import (
 #: Persistence ``sum a + sum b + delta g`` may come this near to one.
 UNIT_MARGIN = 1e-6
 NU_LIMITS = (2.05, 200.0)
-# Two starts that end within this many points of log-likelihood have found the same optimum.
-_AGREE = 1e-5
+# Starts that lead to within this many points of log-likelihood have found the same optimum.
+_AGREE = 1e-3
+_MOST_STARTS = 4
 _SHOCKS = (0.01, 0.03, 0.1)
 _PERSISTENCES = (0.995, 0.98, 0.95, 0.7)
 
@@ -33,7 +35,7 @@ class Estimate:
     """An optimum of the second stage, and how it was found.
 
     ``starts`` has one row per start: its parameters, its log-likelihood, the log-likelihood
-    reached from it (NaN where it was not followed), and whether that one converged.
+    reached from it (NaN where it was not followed), and whether it led to an optimum.
     """
 
     optimum: Optimum
@@ -113,7 +115,7 @@ def starting_values(dynamics: Dynamics) -> list[Array]:
 
 
 def estimate(dynamics: Dynamics) -> Estimate:
-    """Screen all starts by their likelihood, follow the best until two of them agree."""
+    """Screen all starts by their likelihood, follow the best until another one agrees."""
     layout = dynamics.layout
     starts = starting_values(dynamics)
     begun = np.array([dynamics.value(s) for s in starts])
@@ -127,13 +129,17 @@ def estimate(dynamics: Dynamics) -> Estimate:
             best = _nothing_to_estimate(begun[0])
             reached[0], fine[0] = begun[0], True
             break
+        if best is not None and best.converged:
+            near = climb(dynamics.total, starts[index], region)
+            reached[index] = dynamics.value(near)
+            if abs(reached[index] - best.value) < _AGREE:
+                fine[index] = True
+                break
         found = maximise(dynamics.total, starts[index], region)
         reached[index], fine[index] = found.value, found.converged
         if best is None or found.value > best.value:
             best = found
-        values = reached[np.isfinite(reached)]
-        agree = best.converged and (values > best.value - _AGREE).sum() >= 2
-        if agree or count == 3:
+        if count == _MOST_STARTS - 1:
             break
     assert best is not None
     table = pd.DataFrame(

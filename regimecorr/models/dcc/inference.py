@@ -28,7 +28,7 @@ from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
 from regimecorr.models.dcc.estimation import UNIT_MARGIN, region_of
 from regimecorr.models.margins import MarginsResult
-from regimecorr.models.optimise import Optimum, inverse_information
+from regimecorr.models.optimise import Optimum, inverse_information, neighbours
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
 
 Stages: TypeAlias = Literal["second-stage", "two-step", "three-stage"]
@@ -50,19 +50,17 @@ class Inference:
     @cached_property
     def _slopes(self) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
         """By parameter: derivatives of its summed score by z (target fixed; and not), S, Nbar."""
-        scale = region_of(self.dynamics).scale
-        theta = self.optimum.theta
+        region, theta = region_of(self.dynamics), self.optimum.theta
         out: tuple[list[Array], ...] = ([], [], [], [])
         for k in range(theta.size):
-            step = np.zeros(theta.size)
-            step[k] = 1e-3 * scale[k]
+            high_side, low_side = neighbours(theta, k, region)
             sides = []
-            for side in (theta + step, theta - step):
+            for side in (high_side, low_side):
                 fixed, by_target, by_asymmetry = self.dynamics.adjoints(side, False)
                 whole = self.dynamics.adjoints(side, True)[0]
                 sides.append((fixed, whole, by_target, by_asymmetry))
             for block, high, low in zip(out, *sides, strict=True):
-                block.append((high - low) / (2.0 * step[k]))
+                block.append((high - low) / (high_side[k] - low_side[k]))
         return out[0], out[1], out[2], out[3]
 
     def rows(self, stages: Stages = "three-stage") -> Array:
