@@ -19,8 +19,6 @@ import math
 import numpy as np
 from numba import njit
 
-from regimecorr.kernels.density import log_density
-
 
 @njit(cache=True, nogil=True)
 def pair_products(e, i, j):
@@ -209,13 +207,3 @@ def composite_scores(z, e, de, neg, pairs, a, b, g, asymmetric, C, dC, Q0, dQ0, 
         rho, drho = pair_correlation(Q, dQ)
         add_pair_scores(pair_products(z, i, j), rho, drho, nu, rows, score)
     return rows, score
-
-
-@njit(cache=True, nogil=True)
-def pair_loglikelihood(z, rho, nu):
-    """Log density of each row (n_obs,) of a pair at conditional correlations ``rho``."""
-    n = z.shape[0]
-    out = np.empty(n)
-    for t in range(n):
-        out[t] = log_density(z[t, 0], z[t, 1], rho[t], nu)
-    return out

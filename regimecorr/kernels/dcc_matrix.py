@@ -250,6 +250,7 @@ def full_scores(z, e, de, neg, a, b, g, asymmetric, C, dC, Q0, dQ0, E0, dE0, N0,
         rows[t], score[t, k_all], weight = row_density(z[t], Q[t], nu, const, dconst, U, u, x)
         if np.isnan(rows[t]):
             rows[t:] = np.nan
+            score[t:] = np.nan
             break
         slope_by_q(z[t], Q[t], weight, U, u, x, V, slope)
         for k in range(k_all):

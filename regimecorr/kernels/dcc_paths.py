@@ -119,7 +119,8 @@ def matrix_paths(shocks, draw, a, b, g, asymmetric, corrected, c, x, neg, q, rho
                 for j in range(size):
                     R[i, j] = now[i, j] / (root[i] * root[j])
                 R[i, i] = 1.0
-            cholesky_upper(R, U)
+            if not cholesky_upper(R, U):
+                U[:] = np.nan
             for i in range(size):
                 value = 0.0
                 for k in range(i + 1):

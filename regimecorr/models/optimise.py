@@ -244,8 +244,11 @@ def climb(function: Objective, start: Array, region: Region) -> Array:
 
 def _finite(function: Objective, theta: Array) -> tuple[float, Array]:
     """The function, or a very bad value where it is not finite."""
-    with np.errstate(all="ignore"):
-        value, gradient = function(theta)
+    try:
+        with np.errstate(all="ignore"):
+            value, gradient = function(theta)
+    except ZeroDivisionError:  # how compiled code says that a variance is zero
+        return _WORST, np.zeros(theta.size)
     if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
         return _WORST, np.zeros(theta.size)
     return value, gradient

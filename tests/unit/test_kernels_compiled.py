@@ -125,7 +125,6 @@ CALLS = {
     "dcc.matrix_entries": lambda: (FACTOR, 1, 3),
     "dcc.stacked_entries": lambda: (SLOPES, 1, 3),
     "dcc.composite_scores": lambda: (Z4, Z4, DE, NEG, PAIRS, *DYNAMIC, *CONSTANTS, 6.0),
-    "dcc.pair_loglikelihood": lambda: (Z, np.full(N, 0.3), 6.0),
     "dcc_matrix.cholesky_upper": lambda: (TARGET, np.zeros((4, 4))),
     "dcc_matrix.inverse_from_cholesky": lambda: (FACTOR, *_zeros((4, 4), (4, 4))),
     "dcc_matrix.solve_cholesky": lambda: (FACTOR, Z4[0], np.zeros(4)),

@@ -12,7 +12,6 @@ from regimecorr.kernels.dcc import (
     add_pair_scores,
     composite_scores,
     pair_correlation,
-    pair_loglikelihood,
     pair_product_derivatives,
     pair_products,
     pair_recursion,
@@ -246,11 +245,6 @@ class TestDensity:
         else:
             by_nu = four_point(lambda v: self.rows(self.rho, v[0])[1], np.array([nu]), 0, 1e-3)
             assert_same_slopes(score[:, 2] - 2.0, by_nu)
-
-    def test_loglikelihood(self, nu):
-        z, expected = self.rows(self.rho, nu)
-        found = pair_loglikelihood(z, self.rho[:40], nu)
-        np.testing.assert_allclose(found, expected, rtol=1e-11)
 
 
 def plain_composite(problem, theta, nu, pairs):

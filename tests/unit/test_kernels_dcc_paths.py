@@ -190,3 +190,25 @@ class TestContinuation:
         z = matrix_paths(*args, *state, rho, np.zeros(rho.shape[1:]))
         np.testing.assert_allclose(rho[0], R, atol=1e-10)
         np.testing.assert_allclose(z[0], rest, atol=1e-10)
+
+
+def test_an_indefinite_correlation_gives_no_numbers():
+    """Neither kernel may go on with shocks of no correlation at all."""
+    c = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])[None]
+    nothing = np.empty((1, 0))
+    z = matrix_paths(
+        np.ones((1, 2, 3)),
+        np.zeros(1, dtype=np.int64),
+        nothing,
+        nothing,
+        np.zeros(1),
+        False,
+        False,
+        c,
+        np.empty((1, 0, 3, 3)),
+        np.zeros((1, 3, 3)),
+        np.empty((1, 0, 3, 3)),
+        np.empty((0, 2, 3, 3)),
+        np.zeros((2, 3, 3)),
+    )
+    assert np.isnan(z).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.special import expit, logit
 
 from regimecorr.models.base import Array
@@ -60,7 +61,20 @@ def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator
     if dynamics.layout.asymmetric:
         rule = dynamics.asymmetry_rule
         asymmetry = np.stack([rule.moment(dynamics.negative, w) for w in weights])
+        drawn = _positive_intercepts(dynamics, drawn, targets, asymmetry)
     return ParameterDraws(drawn, targets, asymmetry)
+
+
+def _positive_intercepts(
+    dynamics: Dynamics, drawn: Array, targets: Array, asymmetry: Array
+) -> Array:
+    """Lower g where, with a draw's own targets, the persistence would reach one."""
+    layout, out = dynamics.layout, drawn.copy()
+    for row, target, nbar in zip(out, targets, asymmetry, strict=True):
+        delta = float(eigh(nbar, target, eigvals_only=True)[-1])
+        left = _MAX_PERSISTENCE - row[: layout.p + layout.q].sum()
+        row[layout.n_dynamic - 1] = min(row[layout.n_dynamic - 1], max(left, 0.0) / delta)
+    return out
 
 
 def _draw_targets(inference: Inference, drawn: Array, weights: Array) -> Array:

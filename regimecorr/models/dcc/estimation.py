@@ -40,7 +40,6 @@ class Estimate:
 
     optimum: Optimum
     starts: pd.DataFrame
-    unidentified: tuple[str, ...]
     message: str
     converged: bool
 
@@ -149,7 +148,7 @@ def estimate(dynamics: Dynamics) -> Estimate:
     table = table.iloc[order].reset_index(drop=True)
     best, unidentified = _without_dynamics(dynamics, best, region)
     message, converged = _verdict(best, unidentified)
-    return Estimate(best, table, unidentified, message, converged)
+    return Estimate(best, table, message, converged)
 
 
 def _spread(order: IntArray) -> list[int]:
