@@ -147,7 +147,7 @@ class Margin:
 
         region = _region(self.vol, free, float(self.series.std()))
         hessian = central_hessian(function, self.theta[free], region)
-        inverse = inverse_information(hessian, self.basis, region.scale)
+        inverse = inverse_information(hessian, self.basis, region.units)
         return n * score[:, free] @ inverse, slopes
 
     @property
@@ -269,7 +269,7 @@ def _region(vol: Volatility, free: list[int], scale: float) -> Region:
         normals[kept],
         np.array(limits)[kept],
         tuple(label for label, k in zip(labels, kept, strict=True) if k),
-        np.array(steps)[free],
+        np.diag(np.array(steps)[free]),
     )
 
 

@@ -19,20 +19,23 @@ TOLERANCE = 1e-10
 _SHORT = 1e-6
 _ACTIVE = 1e-9
 _WORST = -1e12
+# Curvature, in units of a parameter, below which a direction counts as not identified.
+_FLAT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Linear constraints ``normals @ theta <= limits``, each with a name; and parameter scales.
+    """Linear constraints ``normals @ theta <= limits``, each with a name; and natural directions.
 
-    ``scale`` are steps in which the log-likelihood changes by about one: the optimiser works in
-    these units, and differences are taken in a thousandth of them.
+    The columns of ``units`` (k, k) are steps in which the log-likelihood changes by about one,
+    along directions that do not run into the constraints at a slant: the optimiser works in these
+    coordinates, and differences are taken over a thousandth of them.
     """
 
     normals: Array
     limits: Array
     labels: tuple[str, ...]
-    scale: Array
+    units: Array
 
     def slack(self, theta: Array) -> Array:
         """Distance (n_constraints,) from every constraint, in its own units."""
@@ -81,23 +84,33 @@ Objective = Callable[[Array], tuple[float, Array]]
 
 def central_hessian(function: Objective, theta: Array, region: Region) -> Array:
     """Hessian of the log-likelihood by differences of its gradient, one-sided at a bound."""
-    columns = np.empty((theta.size, theta.size))
-    for i in range(theta.size):
-        high, low = neighbours(theta, i, region)
-        columns[:, i] = (function(high)[1] - function(low)[1]) / (high[i] - low[i])
-    return np.asarray(0.5 * (columns + columns.T))
+    columns = [
+        (function(high)[1] - function(low)[1]) / size
+        for high, low, size in (neighbours(theta, i, region) for i in range(theta.size))
+    ]
+    inverse = np.linalg.inv(region.units)
+    hessian = np.reshape(columns, (theta.size, theta.size)).T @ inverse
+    return np.asarray(0.5 * (hessian + hessian.T))
 
 
-def neighbours(theta: Array, i: int, region: Region) -> tuple[Array, Array]:
-    """Points a small step above and below in one coordinate, or the point itself at a bound."""
-    step = np.zeros(theta.size)
-    step[i] = 1e-3 * region.scale[i]
-    concerned = region.normals[:, i] != 0.0
-    up = bool(np.all(region.slack(theta + step)[concerned] >= 0.0))
-    down = bool(np.all(region.slack(theta - step)[concerned] >= 0.0))
-    if not up and not down:  # two bounds closer than the step
+def neighbours(theta: Array, i: int, region: Region) -> tuple[Array, Array, float]:
+    """Points a small step up and down along a unit, and their distance in that unit.
+
+    Near a bound the step shrinks with the room that is left; on it, it goes one way only.
+    """
+    rate = region.normals @ region.units[:, i]
+    slack = region.slack(theta)
+    size = 1e-3
+    near = (rate != 0.0) & (slack > _ACTIVE)
+    if np.any(near):
+        size = min(size, max(0.1 * float(np.min(slack[near] / np.abs(rate[near]))), 1e-6))
+    touching = slack <= _ACTIVE
+    up = not np.any(rate[touching] > 0.0)
+    down = not np.any(rate[touching] < 0.0)
+    if not up and not down:  # held from both sides
         up = down = True
-    return theta + step * up, theta - step * down
+    step = size * region.units[:, i]
+    return theta + step * up, theta - step * down, size * (up + down)
 
 
 def _free_step(
@@ -110,13 +123,12 @@ def _free_step(
     near = np.flatnonzero(region.slack(theta) <= _ACTIVE)
     active = near
     if near.size:
-        # Multipliers: the part of the (scaled) gradient that points out of the region.
-        scaled = region.normals[near] * region.scale
-        force, _ = nnls(scaled.T, gradient * region.scale)
+        # Multipliers: the part of the gradient, in units, that points out of the region.
+        force, _ = nnls((region.normals[near] @ region.units).T, gradient @ region.units)
         active = near[force > 1e-10]
     while True:
         basis = _faces(region, active, held)
-        step, decrement = _newton_step(gradient, hessian, basis, region.scale)
+        step, decrement = _newton_step(gradient, hessian, basis, region.units)
         crossed = np.setdiff1d(near[region.normals[near] @ step > 1e-14], active)
         if not crossed.size:
             return step, decrement, active, basis
@@ -137,7 +149,7 @@ def free_directions(
 
 def _faces(region: Region, active: IntArray, held: list[int]) -> Array:
     """Orthonormal directions along the active constraints, with some coordinates held."""
-    identity = np.eye(region.scale.size)
+    identity = np.eye(len(region.units))
     rows = np.concatenate([region.normals[active], identity[held]])
     return np.asarray(null_space(rows, rcond=1e-12)) if len(rows) else identity
 
@@ -220,15 +232,15 @@ def maximise(
 
 def climb(function: Objective, start: Array, region: Region) -> Array:
     """Sequential quadratic steps from a feasible start to near an optimum, never below it."""
-    scaled = region.normals * region.scale
+    scaled = region.normals @ region.units
 
     def negative(x: Array) -> tuple[float, Array]:
-        value, gradient = _finite(function, x * region.scale)
-        return -value, -gradient * region.scale
+        value, gradient = _finite(function, region.units @ x)
+        return -value, -gradient @ region.units
 
     found = minimize(
         negative,
-        start / region.scale,
+        np.linalg.solve(region.units, start),
         jac=True,
         method="SLSQP",
         constraints={
@@ -238,7 +250,7 @@ def climb(function: Objective, start: Array, region: Region) -> Array:
         },
         options={"maxiter": 200, "ftol": 1e-7},
     )
-    theta = _into(found.x * region.scale, start, region)
+    theta = _into(region.units @ found.x, start, region)
     return theta if _finite(function, theta)[0] >= _finite(function, start)[0] else start
 
 
@@ -276,13 +288,13 @@ def _snapped(theta: Array, active: IntArray, region: Region) -> Array:
 
 
 def _newton_step(
-    gradient: Array, hessian: Array, basis: Array, scale: Array
+    gradient: Array, hessian: Array, basis: Array, units: Array
 ) -> tuple[Array, float]:
     """Step along the free directions, with a ridge where the curvature is not negative."""
     if basis.shape[1] == 0:
         return np.zeros(gradient.size), 0.0
-    # In scaled units eigenvalues compare with one.
-    face = np.linalg.qr(basis / scale[:, None])[0] * scale[:, None]
+    # In units eigenvalues compare with one.
+    face = _in_units(basis, units)
     slope = face.T @ gradient
     values, vectors = np.linalg.eigh(-face.T @ hessian @ face)
     floor = max(1e-9 * float(np.abs(values).max()), 1e-10)
@@ -292,18 +304,30 @@ def _newton_step(
     return step, float(0.5 * np.sum(along**2 / values))
 
 
-def inverse_information(hessian: Array, basis: Array, scale: Array) -> Array:
+def _in_units(basis: Array, units: Array) -> Array:
+    """Directions that span the basis, orthonormal in units."""
+    return np.asarray(units @ np.linalg.qr(np.linalg.solve(units, basis))[0])
+
+
+def inverse_information(hessian: Array, basis: Array, units: Array) -> Array:
     """Inverse (k, k) of minus the Hessian along the free directions, zero across a bound.
 
     A direction in which the likelihood is flat, or not concave, gets a huge variance, not none.
     """
     if basis.shape[1] == 0:
         return np.zeros_like(hessian)
-    face = np.linalg.qr(basis / scale[:, None])[0] * scale[:, None]
+    face = _in_units(basis, units)
     values, vectors = np.linalg.eigh(-face.T @ hessian @ face)
-    values = np.maximum(values, 1e-10 * max(float(np.abs(values).max()), 1e-300))
-    root = face @ (vectors / np.sqrt(values))
+    root = face @ (vectors / np.sqrt(np.maximum(values, _FLAT)))
     return np.asarray(root @ root.T)
+
+
+def is_flat(optimum: Optimum, region: Region) -> bool:
+    """Whether the log-likelihood hardly falls along some free direction: it is not identified."""
+    if optimum.basis.shape[1] == 0:
+        return False
+    face = _in_units(optimum.basis, region.units)
+    return bool(np.linalg.eigvalsh(-face.T @ optimum.hessian @ face)[0] < _FLAT)
 
 
 def _line_search(

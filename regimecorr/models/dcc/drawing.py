@@ -19,8 +19,8 @@ _MAX_PERSISTENCE = 0.9999
 # information unless a parameter is not identified at all.
 _PRIOR_SD = {"persistence": 2.0, "ratio": 2.0, "nu": 1.5}
 _TINY = 1e-9
-# Smallest eigenvalue of a drawn target.
-_POSITIVE = 1e-6
+# A drawn target keeps this share of the estimate's smallest eigenvalue.
+_POSITIVE = 0.2
 
 
 class ParameterDraws(NamedTuple):
@@ -44,8 +44,9 @@ def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator
 
     The weights are exponential with the Bartlett autocovariance of Newey and West (1987): moving
     sums of gamma variables. Parameters follow the weighted first-order expansion in unbounded
-    coordinates, with a weak normal prior that takes over where the data say nothing; the moment
-    behind the target follows its own expansion, shortened where a draw would not be positive.
+    coordinates, with a weak normal prior that takes over where the data say nothing; the target
+    follows its own expansion, shortened where a draw would come near a singular matrix. ADCC's
+    asymmetry target is held.
     """
     dynamics, theta = inference.dynamics, inference.optimum.theta
     weights = bartlett_weights(n_draws, dynamics.n_obs, rng)
@@ -59,35 +60,40 @@ def draw_parameters(inference: Inference, n_draws: int, rng: np.random.Generator
         targets = np.tile(dynamics.given, (n_draws, 1, 1))
     asymmetry = np.zeros_like(targets)
     if dynamics.layout.asymmetric:
-        rule = dynamics.asymmetry_rule
-        asymmetry = np.stack([rule.moment(dynamics.negative, w) for w in weights])
-        drawn = _positive_intercepts(dynamics, drawn, targets, asymmetry)
+        asymmetry += dynamics.asymmetry
+        drawn = _positive_intercepts(dynamics, drawn, targets)
     return ParameterDraws(drawn, targets, asymmetry)
 
 
-def _positive_intercepts(
-    dynamics: Dynamics, drawn: Array, targets: Array, asymmetry: Array
-) -> Array:
-    """Lower g where, with a draw's own targets, the persistence would reach one."""
+def _positive_intercepts(dynamics: Dynamics, drawn: Array, targets: Array) -> Array:
+    """Lower g where, with a draw's own target, the persistence would reach one."""
     layout, out = dynamics.layout, drawn.copy()
-    for row, target, nbar in zip(out, targets, asymmetry, strict=True):
-        delta = float(eigh(nbar, target, eigvals_only=True)[-1])
+    for row, target in zip(out, targets, strict=True):
+        delta = float(eigh(dynamics.asymmetry, target, eigvals_only=True)[-1])
         left = _MAX_PERSISTENCE - row[: layout.p + layout.q].sum()
         row[layout.n_dynamic - 1] = min(row[layout.n_dynamic - 1], max(left, 0.0) / delta)
     return out
 
 
 def _draw_targets(inference: Inference, drawn: Array, weights: Array) -> Array:
+    """Targets (n_draws, N, N), shortened towards the estimate until well inside its region."""
     dynamics, rule = inference.dynamics, inference.dynamics.rule
-    fixed = rule.moment(dynamics.innovations(inference.optimum.theta)[0])
+    theta = inference.optimum.theta
+    centre = dynamics.target(theta)
+    floor = _POSITIVE * float(np.linalg.eigvalsh(centre)[0])
+    moment = rule.moment(dynamics.innovations(theta)[0])
     out = []
-    for theta, change in zip(drawn, inference.moment_changes(weights - 1.0), strict=True):
-        # cDCC's innovations, and so its moment, move with the parameters.
-        moment = rule.moment(dynamics.innovations(theta)[0]) if dynamics.corrected else fixed
-        step = 1.0
-        while np.linalg.eigvalsh(rule.value(moment + step * change))[0] <= _POSITIVE:
-            step *= 0.5
-        out.append(rule.value(moment + step * change))
+    for row, news in zip(drawn, inference.moment_news.changes(weights - 1.0), strict=True):
+        change = rule.push(moment, news)
+        if dynamics.corrected:  # cDCC's target moves with the parameters
+            change += dynamics.target(row) - centre
+        for halvings in range(60):
+            candidate = centre + 0.5**halvings * change
+            if np.linalg.eigvalsh(candidate)[0] >= floor:
+                break
+        else:
+            candidate = centre
+        out.append(candidate)
     return np.stack(out)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from regimecorr.models.base import Array, IntArray
+from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
 from regimecorr.models.optimise import (
     Optimum,
@@ -17,6 +18,7 @@ from regimecorr.models.optimise import (
     central_hessian,
     climb,
     free_directions,
+    is_flat,
     maximise,
 )
 
@@ -25,9 +27,8 @@ UNIT_MARGIN = 1e-6
 NU_LIMITS = (2.05, 200.0)
 # Starts that lead to within this many points of log-likelihood have found the same optimum.
 _AGREE = 1e-3
-_MOST_STARTS = 4
 _SHOCKS = (0.01, 0.03, 0.1)
-_PERSISTENCES = (0.995, 0.98, 0.95, 0.7)
+_PERSISTENCES = (0.999, 0.99, 0.97, 0.9, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,16 @@ def region_of(dynamics: Dynamics) -> Region:
         limits.append(1.0 - UNIT_MARGIN)
         total = " + ".join(layout.names[: layout.p + layout.q])
         labels.append(f"{total} + delta g = 1" if layout.asymmetric else f"{total} = 1")
-    scale = [0.005] * layout.p + [0.01] * layout.q + [0.005] * layout.asymmetric
-    scale += [0.5] * layout.heavy
-    return Region(
-        np.array(rows).reshape(len(rows), k), np.array(limits), tuple(labels), np.array(scale)
-    )
+    steps = [0.005] * layout.p + [0.01] * layout.q + [0.005] * layout.asymmetric
+    units = np.diag(steps + [0.5] * layout.heavy)
+    if layout.n_dynamic:
+        # One direction changes the persistence; the others trade against it and leave it alone.
+        last = layout.p + layout.q - 1
+        weights = persistence_weights(dynamics)
+        for i in range(layout.n_dynamic):
+            if i != last:
+                units[last, i] = -weights[i] * units[i, i]
+    return Region(np.array(rows).reshape(len(rows), k), np.array(limits), tuple(labels), units)
 
 
 def persistence_weights(dynamics: Dynamics) -> Array:
@@ -93,53 +99,71 @@ def persistence_weights(dynamics: Dynamics) -> Array:
     return weights
 
 
-def starting_values(dynamics: Dynamics) -> list[Array]:
-    """Grid of starts over the weight of shocks and the persistence."""
+def starting_values(dynamics: Dynamics) -> list[tuple[str, Array]]:
+    """Grid of starts over the weight of shocks and the persistence, each with its group.
+
+    With several lags the weights lie on all of them, on the first or on the last; asymmetry has a
+    small or a large part of the shocks.
+    """
     layout = dynamics.layout
     tail = [8.0] * layout.heavy
     if layout.n_dynamic == 0:
-        return [np.array(tail)]
+        return [("all", np.array(tail))]
+    loads = ("all", "first", "last") if max(layout.p, layout.q) > 1 else ("all",)
+    parts = (0.25, 2.0) if layout.asymmetric else (0.0,)
+    persistences = _PERSISTENCES if layout.q else (0.0,)
     starts = []
-    for shock in _SHOCKS:
-        for persistence in _PERSISTENCES:
-            head = [shock / layout.p] * layout.p
-            left = persistence - shock
-            asymmetry = []
-            if layout.asymmetric:
-                asymmetry = [0.25 * shock]
-                left -= dynamics.delta * asymmetry[0]
-            body = [left / layout.q] * layout.q if layout.q else []
-            starts.append(np.array([*head, *body, *asymmetry, *tail]))
+    for shock, load, part in itertools.product(_SHOCKS, loads, parts):
+        for persistence in persistences:
+            head = _spread(shock, layout.p, load)
+            asymmetry = [part * shock] if layout.asymmetric else []
+            left = persistence - shock - dynamics.delta * part * shock
+            body = _spread(left, layout.q, load)
+            group = f"{shock:g} {load} {part:g}"
+            starts.append((group, np.array([*head, *body, *asymmetry, *tail])))
     return starts
 
 
+def _spread(total: float, lags: int, load: str) -> list[float]:
+    """Spread a weight over lags."""
+    if load == "all" or lags < 2:
+        return [total / lags] * lags if lags else []
+    rest = [0.1 * total / (lags - 1)] * (lags - 1)
+    return [0.9 * total, *rest] if load == "first" else [*rest, 0.9 * total]
+
+
 def estimate(dynamics: Dynamics) -> Estimate:
-    """Screen all starts by their likelihood, follow the best until another one agrees."""
+    """Screen all starts by their likelihood, follow the best of every group.
+
+    The plain models with one lag have one optimum: there the second that agrees ends the search.
+    """
     layout = dynamics.layout
-    starts = starting_values(dynamics)
+    groups, starts = zip(*starting_values(dynamics), strict=True)
     begun = np.array([dynamics.value(s) for s in starts])
     order = np.argsort(-np.where(np.isfinite(begun), begun, -np.inf), kind="stable")
     region = region_of(dynamics)
     reached = np.full(len(starts), np.nan)
     fine = np.zeros(len(starts), dtype=bool)
     best: Optimum | None = None
-    for count, index in enumerate(_spread(order)):
+    thorough = layout.n_dynamic > 2 or dynamics.corrected
+    followed = pd.Series(groups).iloc[order].drop_duplicates().index
+    for index in followed:
         if layout.size == 0:
             best = _nothing_to_estimate(begun[0])
             reached[0], fine[0] = begun[0], True
             break
-        if best is not None and best.converged:
+        if best is not None:
             near = climb(dynamics.total, starts[index], region)
             reached[index] = dynamics.value(near)
-            if abs(reached[index] - best.value) < _AGREE:
-                fine[index] = True
-                break
+            if reached[index] < best.value + _AGREE:
+                fine[index] = best.converged and reached[index] > best.value - _AGREE
+                if fine[index] and not thorough:
+                    break
+                continue
         found = maximise(dynamics.total, starts[index], region)
         reached[index], fine[index] = found.value, found.converged
         if best is None or found.value > best.value:
             best = found
-        if count == _MOST_STARTS - 1:
-            break
     assert best is not None
     table = pd.DataFrame(
         np.array(starts).reshape(len(starts), layout.size), columns=list(layout.names)
@@ -147,17 +171,8 @@ def estimate(dynamics: Dynamics) -> Estimate:
     table["loglikelihood"], table["reached"], table["converged"] = begun, reached, fine
     table = table.iloc[order].reset_index(drop=True)
     best, unidentified = _without_dynamics(dynamics, best, region)
-    message, converged = _verdict(best, unidentified)
+    message, converged = _verdict(best, unidentified, is_flat(best, region))
     return Estimate(best, table, message, converged)
-
-
-def _spread(order: IntArray) -> list[int]:
-    """Follow the best start first, then the best of the others that differ in persistence."""
-    first = int(order[0])
-    kinds = len(_PERSISTENCES)
-    others = [int(i) for i in order[1:] if i % kinds != first % kinds]
-    rest = [int(i) for i in order[1:] if i % kinds == first % kinds]
-    return [first, *others, *rest]
 
 
 def _nothing_to_estimate(value: float) -> Optimum:
@@ -187,7 +202,7 @@ def _without_dynamics(
     return settled, layout.names[layout.p : layout.p + layout.q]
 
 
-def _verdict(best: Optimum, unidentified: tuple[str, ...]) -> tuple[str, bool]:
+def _verdict(best: Optimum, unidentified: tuple[str, ...], flat: bool) -> tuple[str, bool]:
     notes = []
     converged = best.converged
     if not best.converged:
@@ -208,6 +223,11 @@ def _verdict(best: Optimum, unidentified: tuple[str, ...]) -> tuple[str, bool]:
         notes.append(
             "No shock enters the correlation (a = 0): it is constant, and "
             f"{', '.join(unidentified)} is not identified and set to 0."
+        )
+    if flat:
+        notes.append(
+            "The log-likelihood is flat along some direction of the parameters: they are not "
+            "identified one by one, and their standard errors mean nothing."
         )
     if others:
         notes.append(

@@ -19,14 +19,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from regimecorr.errors import ModelError
 from regimecorr.kernels.targeting import corrected_adjoint
-from regimecorr.models.base import Array
+from regimecorr.models.base import Array, check_count
 from regimecorr.models.dcc.dynamics import Dynamics
-from regimecorr.models.dcc.estimation import UNIT_MARGIN, region_of
+from regimecorr.models.dcc.estimation import region_of
+from regimecorr.models.dcc.moments import MomentNews
 from regimecorr.models.margins import MarginsResult
 from regimecorr.models.optimise import Optimum, inverse_information, neighbours
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
@@ -53,18 +55,25 @@ class Inference:
         region, theta = region_of(self.dynamics), self.optimum.theta
         out: tuple[list[Array], ...] = ([], [], [], [])
         for k in range(theta.size):
-            high_side, low_side = neighbours(theta, k, region)
+            *points, distance = neighbours(theta, k, region)
             sides = []
-            for side in (high_side, low_side):
+            for side in points:
                 fixed, by_target, by_asymmetry = self.dynamics.adjoints(side, False)
                 whole = self.dynamics.adjoints(side, True)[0]
                 sides.append((fixed, whole, by_target, by_asymmetry))
             for block, high, low in zip(out, *sides, strict=True):
-                block.append((high - low) / (high_side[k] - low_side[k]))
-        return out[0], out[1], out[2], out[3]
+                block.append((high - low) / distance)
+        # From derivatives along the region's units to those by the parameters.
+        turn = np.linalg.inv(region.units).T
+        fixed, whole, by_target, by_asymmetry = (
+            list(np.tensordot(turn, np.stack(block), axes=1)) if block else [] for block in out
+        )
+        return fixed, whole, by_target, by_asymmetry
 
     def rows(self, stages: Stages = "three-stage") -> Array:
         """Rows ``A_t`` (n_obs, k): scores, with what the earlier stages contribute."""
+        if stages not in get_args(Stages):
+            raise ModelError(f"stages={stages!r} is unknown; use one of {get_args(Stages)}.")
         total = self.scores.copy()
         if stages == "second-stage":
             return total
@@ -82,40 +91,9 @@ class Inference:
         return total
 
     @cached_property
-    def _moment_news(self) -> tuple[Array, float]:
-        """``Q`` (n_obs, N, N), the conditional mean of ``e e'``, and the weight of what it missed.
-
-        The products ``e e'`` are autocorrelated over months, which no short lag window sees. By
-        the recursion their mean strays from the target by ``(1 - sum b) / (1 - sum a - sum b)``
-        times the mean of ``e e' - Q``, which are uncorrelated: the moment's long-run variance is
-        recoloured with the model's own filter. ADCC's negative products count with their share
-        of the variance.
-        """
-        theta = self.optimum.theta
-        a, b, g, _ = self.dynamics.layout.split(theta)
-        share = 0.0
-        if self.dynamics.layout.asymmetric:
-            target = self.dynamics.target(theta)
-            share = g * float(np.trace(self.dynamics.asymmetry) / np.trace(target))
-        weight = (1.0 - b.sum()) / max(1.0 - a.sum() - b.sum() - share, UNIT_MARGIN)
-        return self.dynamics.q_path(theta)[:-1], float(weight)
-
-    def moment_rows(self, slope: Array) -> Array:
-        """Influence (n_obs,) of every row on ``<slope, M>``, M the innovations' second moment."""
-        dynamics = self.dynamics
-        x = dynamics.rule.centred(dynamics.innovations(self.optimum.theta)[0])
-        Q, weight = self._moment_news
-        missed = ((x @ slope) * x).sum(axis=1) - np.tensordot(Q, slope, axes=2)
-        return np.asarray(weight * (missed - missed.mean()))
-
-    def moment_changes(self, weights: Array) -> Array:
-        """Changes (n_draws, N, N) of the moment when rows get extra weights (n_draws, n_obs)."""
-        dynamics = self.dynamics
-        x = dynamics.rule.centred(dynamics.innovations(self.optimum.theta)[0])
-        Q, weight = self._moment_news
-        missed = x[:, :, None] * x[:, None, :] - Q
-        missed -= missed.mean(axis=0)
-        return np.asarray(weight * np.tensordot(weights, missed, axes=1) / dynamics.n_obs)
+    def moment_news(self) -> MomentNews:
+        """What every row adds to the moment behind the target."""
+        return MomentNews.of(self.dynamics, self.optimum.theta)
 
     def _target_rows(self, by_target: Array, by_asymmetry: Array) -> Array:
         """Contribution (n_obs,) of every row through the moments that it enters."""
@@ -124,7 +102,7 @@ class Inference:
         if dynamics.given is None:
             e = dynamics.innovations(self.optimum.theta)[0]
             slope = dynamics.rule.pull(dynamics.rule.moment(e), by_target)
-            out += self.moment_rows(slope) / dynamics.n_obs
+            out += self.moment_news.rows(slope) / dynamics.n_obs
         if dynamics.layout.asymmetric and dynamics.given_asymmetry is None:
             centred = dynamics.asymmetry_rule.centred(dynamics.negative)
             rows = ((centred @ by_asymmetry) * centred).sum(axis=1)
@@ -135,7 +113,7 @@ class Inference:
     def inverse(self) -> Array:
         """Inverse information (k, k) along the free directions, zero across a bound."""
         best = self.optimum
-        return inverse_information(best.hessian, best.basis, region_of(self.dynamics).scale)
+        return inverse_information(best.hessian, best.basis, region_of(self.dynamics).units)
 
     def influence(self, stages: Stages = "three-stage") -> Array:
         """Influence (n_obs, k): the estimate is the truth plus the mean of these rows."""
@@ -144,8 +122,16 @@ class Inference:
     def covariance(self, stages: Stages = "three-stage", lags: int | None = None) -> Array:
         """Covariance (k, k) of the estimates, Newey and West (1987) over ``lags``."""
         n = self.dynamics.n_obs
-        lags = automatic_lags(n) if lags is None else lags
-        return long_run_covariance(self.influence(stages), lags) / n**2
+        return long_run_covariance(self.influence(stages), self._lags(lags)) / n**2
+
+    def _lags(self, lags: int | None) -> int:
+        n = self.dynamics.n_obs
+        if lags is None:
+            return automatic_lags(n)
+        check_count("lags", lags, least=0)
+        if lags >= n // 2:
+            raise ModelError(f"lags={lags} are too many for {n} rows; use fewer than {n // 2}.")
+        return lags
 
     def spread(self, rows: Array) -> float:
         """Standard error of an estimate with these influence rows (n_obs,)."""
@@ -165,7 +151,7 @@ class Inference:
         unit = np.zeros((dynamics.size, dynamics.size))
         unit[i, j] += 0.5
         unit[j, i] += 0.5
-        out = self.moment_rows(dynamics.rule.pull(dynamics.rule.moment(e), unit))
+        out = self.moment_news.rows(dynamics.rule.pull(dynamics.rule.moment(e), unit))
         by_z = dynamics.through_moment(e, unit)
         if dynamics.corrected:
             a, b, _, _ = dynamics.layout.split(theta)
@@ -195,7 +181,6 @@ class Inference:
             change = dynamics.inputs(self.optimum.theta).dQ0[:, i, j]
             target = target - influence @ change
         joint = np.column_stack([influence, target])
-        lags = automatic_lags(n) if lags is None else lags
-        covariance = long_run_covariance(joint, lags) / n**2
+        covariance = long_run_covariance(joint, self._lags(lags)) / n**2
         variance = np.einsum("tk,kl,tl->t", slopes, covariance, slopes)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / (1.0 - rho**2))

@@ -37,7 +37,9 @@ class TargetRule:
         x = self.centred(e)
         left = x if weights is None else x * weights[:, None]
         scale = 1.0 if weights is None else float(weights.mean())
-        return np.asarray(left.T @ x / (self.divisor(len(e)) * scale))
+        # Not the library's product: its rounding depends on the number of threads.
+        total = np.einsum("ti,tj->ij", left, x, optimize=False)
+        return np.asarray(total / (self.divisor(len(e)) * scale))
 
     def value(self, moment: Array) -> Array:
         """Target of a moment."""
