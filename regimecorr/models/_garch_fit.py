@@ -12,8 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import digamma, gammaln
 
-from regimecorr.errors import EstimationError
-from regimecorr.kernels.garch import garch_paths, garch_scores, garch_variance
+from regimecorr.errors import EstimationError, ModelError
+from regimecorr.kernels.garch import (
+    MEAN_ABS_NORMAL,
+    garch_paths,
+    garch_scores,
+    garch_variance,
+)
 from regimecorr.models.optimise import (
     Optimum,
     Region,
@@ -44,12 +49,13 @@ class MarginDraws(NamedTuple):
     variance: Array
 
 
-def density_constant(nu: float) -> tuple[float, float]:
-    """Logarithm of the constant of a unit-variance t (or normal) density; derivative by ``nu``."""
+def density_constants(size: int, nu: float) -> tuple[float, float]:
+    """Logarithm of the constant of a unit-variance density in ``size`` dimensions; its slope."""
     if np.isinf(nu):
-        return -0.5 * np.log(2.0 * np.pi), 0.0
-    value = gammaln(0.5 * (nu + 1.0)) - gammaln(0.5 * nu) - 0.5 * np.log(np.pi * (nu - 2.0))
-    slope = 0.5 * (digamma(0.5 * (nu + 1.0)) - digamma(0.5 * nu)) - 0.5 / (nu - 2.0)
+        return -0.5 * size * np.log(2.0 * np.pi), 0.0
+    value = gammaln(0.5 * (nu + size)) - gammaln(0.5 * nu)
+    value -= 0.5 * size * np.log(np.pi * (nu - 2.0))
+    slope = 0.5 * (digamma(0.5 * (nu + size)) - digamma(0.5 * nu)) - 0.5 * size / (nu - 2.0)
     return float(value), float(slope)
 
 
@@ -76,6 +82,10 @@ class Margin:
         Variance that stands for the missing rows before the first.
     variance : ndarray of shape (n_obs + 1,)
         Conditional variances, the last one tomorrow's; row t uses returns to t - 1.
+    bounds_hit : tuple of str
+        Constraints that hold the estimate.
+    fitted : Margin or None
+        The margin as it was estimated, where rows were added since: its uncertainty stays.
     """
 
     name: str
@@ -87,6 +97,8 @@ class Margin:
     backcast: float
     converged: bool = True
     message: str = ""
+    bounds_hit: tuple[str, ...] = ()
+    fitted: Margin | None = None
 
     @property
     def exponential(self) -> bool:
@@ -116,7 +128,7 @@ class Margin:
         return pd.Series(self.theta[list(self.free)], index=[PARAMETERS[i] for i in self.free])
 
     def _sum(self, theta: Array) -> tuple[float, Array]:
-        constants = density_constant(theta[5])
+        constants = density_constants(1, theta[5])
         out: tuple[float, Array] = garch_scores(
             self.series, theta, self.backcast, self.exponential, *constants, *_NONE
         )
@@ -124,9 +136,11 @@ class Margin:
 
     @cached_property
     def _expansion(self) -> tuple[Array, Array]:
+        if self.fitted is not None:
+            return self.fitted._expansion
         n, free = self.series.size, list(self.free)
         score, resid, dresid = np.empty((n, 6)), np.empty(n), np.empty((n, 5))
-        constants = density_constant(self.theta[5])
+        constants = density_constants(1, self.theta[5])
         garch_scores(
             self.series,
             self.theta,
@@ -171,7 +185,7 @@ class Margin:
     def draw(self, n_draws: int, rng: np.random.Generator) -> MarginDraws:
         """Parameter draws from the robust covariance, each with tomorrow's variance under it.
 
-        Draws outside the stationary region are drawn again.
+        Draws outside the region of the estimate are drawn again.
         """
         drawn = self._feasible_draws(n_draws, rng)
         variance = np.empty(n_draws)
@@ -193,9 +207,17 @@ class Margin:
 
     def simulated_variance(self, z: Array) -> Array:
         """Conditional variances (n_paths, horizon) at the estimates, along standardized shocks."""
-        draws = self.repeat(1)._replace(variance=self.variance[-1:])
-        returns = self.paths(z, np.zeros(len(z), dtype=np.int64), draws)
-        return np.asarray(((returns - self.theta[0]) / z) ** 2)
+        _, omega, alpha, gamma, beta, _ = self.theta
+        out = np.empty(z.shape)
+        out[:, 0] = self.variance[-1]
+        for k in range(1, z.shape[1]):
+            shock, h = z[:, k - 1], out[:, k - 1]
+            if self.exponential:
+                news = alpha * (np.abs(shock) - MEAN_ABS_NORMAL) + gamma * shock
+                out[:, k] = np.exp(omega + news + beta * np.log(h))
+            else:
+                out[:, k] = omega + h * (beta + (alpha + gamma * (shock < 0.0)) * shock**2)
+        return out
 
     def forecast_variance(self, horizon: int) -> Array:
         """Expected conditional variance of the next rows (horizon,), in closed form."""
@@ -203,7 +225,7 @@ class Margin:
         out = np.empty(horizon)
         out[0] = self.variance[-1]
         if self.exponential and horizon > 1:
-            raise EstimationError(
+            raise ModelError(
                 f"The variance of {self.name!r} is an EGARCH, which has no closed-form forecast "
                 f"beyond one row (horizon={horizon}); use method='simulate'."
             )
@@ -213,7 +235,7 @@ class Margin:
 
     def extended(self, series: Array) -> Margin:
         """Return the same parameters on a longer series that begins with this one."""
-        return dataclasses.replace(self, series=series)
+        return dataclasses.replace(self, series=series, fitted=self.fitted or self)
 
     def _feasible_draws(self, n: int, rng: np.random.Generator) -> Array:
         theta = self.theta[:5]
@@ -230,7 +252,9 @@ class Margin:
                 fine = np.abs(beta) < 0.9999
             else:
                 fine = (omega > 0) & (alpha >= 0) & (beta >= 0) & (alpha + gamma >= 0)
-                fine &= alpha + 0.5 * gamma + beta < 0.9999
+                # An estimate on the bound is drawn along it.
+                own = float(theta[2] + 0.5 * theta[3] + theta[4])
+                fine &= alpha + 0.5 * gamma + beta < max(0.9999, own + 1e-9)
             kept.append(candidate[fine][:missing])
             missing -= len(kept[-1])
             if missing == 0:
@@ -307,7 +331,7 @@ def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
     def function(values: Array) -> tuple[float, Array]:
         theta = fixed.copy()
         theta[free] = values
-        constants = density_constant(theta[5])
+        constants = density_constants(1, theta[5])
         value, gradient = garch_scores(unit, theta, backcast, exponential, *constants, *_NONE)
         return value, gradient[free]
 
@@ -358,4 +382,5 @@ def fit_margin(series: Array, name: str, vol: Volatility, dist: str) -> Margin:
         backcast=backcast * scale**2,
         converged=best.converged and not integrated,
         message=message,
+        bounds_hit=best.bounds_hit,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from arch.univariate import EGARCH, ConstantMean, Normal, StudentsT, ZeroMean
 from arch.univariate import GARCH as ArchGARCH
 from arch.univariate.base import ARCHModelResult
 
-from regimecorr.errors import ModelError
+from regimecorr.errors import ConvergenceWarning, ModelError, warn_user
 from regimecorr.models._garch_fit import PARAMETERS, Margin, MarginDraws
 from regimecorr.models.margins import AnyMargin, Array, IntArray, MarginsResult, check_returns
 
@@ -22,13 +22,20 @@ _NAMES = {"alpha[1]": "alpha", "gamma[1]": "gamma", "beta[1]": "beta"}
 
 def margins_from_arch(results: Sequence[Any]) -> MarginsResult:
     """Margins of fitted arch models on their common rows."""
+    if isinstance(results, ARCHModelResult) or not isinstance(results, Iterable):
+        raise ModelError("Pass a list of fitted arch models, one per asset: [first, second].")
     fits = list(results)
     for position, fit in enumerate(fits):
         _check(fit, position)
     if len(fits) < 2:
         raise ModelError(f"{len(fits)} arch results; a correlation needs two or more.")
     series = [fit.resid.index if isinstance(fit.resid, pd.Series) else None for fit in fits]
-    if any(s is None for s in series) and len({len(np.asarray(fit.resid)) for fit in fits}) > 1:
+    without = sum(s is None for s in series)
+    if 0 < without < len(fits):
+        raise ModelError(
+            f"{without} of {len(fits)} arch results have no dates; fit all of them on Series."
+        )
+    if without and len({len(np.asarray(fit.resid)) for fit in fits}) > 1:
         raise ModelError("The arch results have different lengths and no dates to align them by.")
     names = _unique_names(fits)
     frames, residuals = [], []
@@ -37,12 +44,22 @@ def margins_from_arch(results: Sequence[Any]) -> MarginsResult:
         residuals.append(pd.Series(np.asarray(fit.std_resid), index=index))
     table = pd.concat(residuals, axis=1, join="inner", keys=names).dropna()
     returns = pd.concat(frames, axis=1, join="inner", keys=names).loc[table.index]
+    for name, own in zip(names, frames, strict=True):
+        if len(table) and own.index[-1] != table.index[-1]:
+            raise ModelError(
+                f"The arch model of {name!r} ends at {own.index[-1]}, the common sample at "
+                f"{table.index[-1]}; fit all models to the same last date."
+            )
     checked = check_returns(returns)
     legs: list[AnyMargin] = []
     for fit, name, own in zip(fits, names, frames, strict=True):
         margin = _converted(fit, name) if len(table) == len(own) else None
-        rows = own.index.get_indexer(table.index)
-        legs.append(ArchMargin(name, fit, rows) if margin is None else margin)
+        if margin is None:
+            legs.append(_general(name, fit, own.index.get_indexer(table.index)))
+        else:
+            legs.append(margin)
+        if legs[-1].message:
+            warn_user(legs[-1].message, ConvergenceWarning)
     return MarginsResult(checked, tuple(legs))
 
 
@@ -112,6 +129,17 @@ def _converted(fit: Any, name: str) -> Margin | None:
     return margin if same else None
 
 
+def _general(name: str, fit: Any, rows: IntArray) -> ArchMargin:
+    margin = ArchMargin(name, fit, rows)
+    again = margin._at(np.asarray(fit.params, dtype=float))[1]
+    if not np.allclose(again, margin.std_resid, rtol=1e-5, atol=1e-6):
+        raise ModelError(
+            f"The residuals of {name!r} are not those of its model on the whole series; fit it "
+            "without first_obs and last_obs."
+        )
+    return margin
+
+
 def _message(fit: Any, name: str) -> str:
     if fit.convergence_flag == 0:
         return ""
@@ -154,6 +182,11 @@ class ArchMargin:
     def message(self) -> str:
         """Why not; empty otherwise."""
         return _message(self.fit, self.name)
+
+    @property
+    def bounds_hit(self) -> tuple[str, ...]:
+        """Not known of arch's estimates."""
+        return ()
 
     @property
     def estimated(self) -> pd.Series:
@@ -228,7 +261,13 @@ class ArchMargin:
 
     def forecast_variance(self, horizon: int) -> Array:
         """Forecast variance (horizon,) of arch."""
-        forecast = self.fit.forecast(horizon=horizon, reindex=False)
+        try:
+            forecast = self.fit.forecast(horizon=horizon, reindex=False)
+        except ValueError as error:
+            raise ModelError(
+                f"arch has no closed-form forecast of {self.name!r} ({error}); use "
+                "method='simulate'."
+            ) from error
         return np.asarray(forecast.variance.to_numpy()[-1], dtype=float)
 
     def extended(self, series: Array) -> ArchMargin:

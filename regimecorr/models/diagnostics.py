@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import chi2
 from statsmodels.stats.diagnostic import acorr_ljungbox
 
+from regimecorr.errors import ModelError
 from regimecorr.models.base import Array, check_count
 
 
@@ -33,17 +34,20 @@ def hosking(x: Array, lags: int) -> float:
 
 
 def residual_diagnostics(
-    z: Array, correlations: Array, names: Sequence[str], lags: Sequence[int]
+    z: Array, correlations: Array, names: Sequence[str], lags: int | Sequence[int]
 ) -> pd.DataFrame:
     """Test whitened residuals; see `regimecorr.models.dcc.result.DCCResult.diagnostics`."""
+    lags = [lags] if isinstance(lags, int) else list(lags)
     for lag in lags:
         check_count("lags", lag)
+        if lag >= len(z) // 2:
+            raise ModelError(f"lags={lag} are too many for {len(z)} rows.")
     u = whitened(z, correlations)
     rows = []
     for i, j in combinations(range(z.shape[1]), 2):
         product = u[:, i] * u[:, j]
         series = f"{names[i]} x {names[j]}"
-        table = acorr_ljungbox(product, lags=list(lags))
+        table = acorr_ljungbox(product, lags=lags)
         rows += [("Ljung-Box", series, lag, table.loc[lag, "lb_stat"], lag) for lag in lags]
     size = z.shape[1]
     for label, block in (("Hosking", u), ("Hosking, squares", u**2)):

@@ -317,7 +317,10 @@ def require_params(
     params: pd.Series | dict[str, float], names: tuple[str, ...]
 ) -> dict[str, float]:
     """Return the named parameters as floats, or say which are missing or unknown."""
-    given = {str(k): float(v) for k, v in dict(params).items()}
+    try:
+        given = {str(k): float(v) for k, v in dict(params).items()}
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"params={params!r} must map names to numbers: {error}.") from error
     missing, unknown = set(names) - set(given), set(given) - set(names)
     if missing or unknown:
         raise ModelError(

@@ -48,6 +48,10 @@ class AnyMargin(Protocol):
         """Why not; empty otherwise."""
 
     @property
+    def bounds_hit(self) -> tuple[str, ...]:
+        """Constraints that hold the estimate."""
+
+    @property
     def estimated(self) -> pd.Series:
         """Estimated parameters by name."""
 
@@ -78,7 +82,7 @@ class AnyMargin(Protocol):
         """Return the same parameters on a longer series that begins with this one."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MarginsResult:
     """Fitted margins.
 
@@ -92,6 +96,9 @@ class MarginsResult:
 
     returns: pd.DataFrame
     legs: tuple[AnyMargin, ...]
+
+    def __repr__(self) -> str:
+        return f"<MarginsResult: {', '.join(self.names)}, {len(self.returns)} rows>"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,7 +125,7 @@ class MarginsResult:
         rows = {}
         for leg in self.legs:
             influence = leg.influence
-            errors = np.sqrt((influence**2).sum(axis=0)) / len(self.returns)
+            errors = np.sqrt((influence**2).sum(axis=0)) / len(influence)
             # A parameter held by a bound does not move.
             rows[leg.name] = pd.Series(np.where(errors > 0, errors, np.nan), leg.estimated.index)
         return pd.DataFrame(rows).T.reindex(columns=self.params.columns)
@@ -190,7 +197,14 @@ class MarginsResult:
             if missing:
                 raise ModelError(f"The new returns lack {missing}; they have {list(new.columns)}.")
             new = new[list(self.names)]
-            if len(new) and new.index[0] <= self.returns.index[-1]:
+            try:
+                behind = len(new) > 0 and new.index[0] <= self.returns.index[-1]
+            except TypeError as error:
+                raise ModelError(
+                    f"The new returns are indexed by {new.index.dtype}, the sample by "
+                    f"{self.returns.index.dtype}."
+                ) from error
+            if behind:
                 raise ModelError(
                     f"The new returns begin at {new.index[0]}, not after the last row of the "
                     f"sample, {self.returns.index[-1]}; pass only what follows."
@@ -291,16 +305,19 @@ Margins: TypeAlias = GARCH | Mapping[str, GARCH]
 def fit_margins(spec: Margins, returns: pd.DataFrame | Array) -> MarginsResult:
     """Fit every column by the specification, or by its own where a mapping names it."""
     frame = check_returns(returns)
+    named = {str(k): v for k, v in spec.items()} if isinstance(spec, Mapping) else {}
     legs = []
     for name in frame.columns:
-        if isinstance(spec, Mapping):
-            if name not in spec:
-                raise ModelError(
-                    f"margins has no specification for {name!r}; it names {sorted(spec)}."
-                )
-            own = spec[name]
-        else:
-            own = spec
+        if isinstance(spec, Mapping) and name not in named:
+            raise ModelError(
+                f"margins has no specification for {name!r}; it names {', '.join(named)}."
+            )
+        own = named.get(name, spec)
+        if not isinstance(own, GARCH):
+            raise ModelError(
+                f"margins={own!r} is no specification; use GARCH(...), a mapping of assets to "
+                "GARCH(...), or None for standardized residuals."
+            )
         series = np.ascontiguousarray(frame[name].to_numpy(dtype=float))
         legs.append(fit_margin(series, name, own.vol, own.dist))
         if legs[-1].message:
@@ -315,6 +332,10 @@ def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd
     except (TypeError, ValueError) as error:
         raise ModelError(f"The returns must be numbers: {error}.") from error
     frame.columns = [str(c) for c in frame.columns]
+    if isinstance(frame.index, pd.DatetimeIndex) and not (
+        frame.index.is_monotonic_increasing and frame.index.is_unique
+    ):
+        raise ModelError("The dates of the returns must increase; sort them, oldest first.")
     if frame.columns.has_duplicates:
         raise ModelError(f"The return columns are named twice: {list(frame.columns)}.")
     if len(frame) < min_rows:

@@ -111,6 +111,14 @@ class TestRefused:
         with pytest.raises(ModelError, match=r"results\[1\] is a DataFrame"):
             rc.DCC.from_arch([fitted(returns["A"]), returns])
 
+    def test_a_result_that_is_no_list(self, returns):
+        with pytest.raises(ModelError, match="Pass a list"):
+            rc.DCC.from_arch(fitted(returns["A"]))
+
+    def test_arrays_beside_series(self, returns):
+        with pytest.raises(ModelError, match="1 of 2 arch results have no dates"):
+            rc.DCC.from_arch([fitted(returns["A"].to_numpy()), fitted(returns["B"])])
+
     def test_one_result(self, returns):
         with pytest.raises(ModelError, match="two or more"):
             rc.DCC.from_arch([fitted(returns["A"])])
@@ -131,10 +139,28 @@ class TestRefused:
             rc.DCC.from_arch([fitted(values[:, 0]), fitted(values[5:, 1])])
 
 
-def test_dates_that_overlap_in_part(returns):
-    fit = rc.DCC.from_arch([fitted(returns["A"].iloc[:-100]), fitted(returns["B"].iloc[50:])])
-    assert fit.n_obs == len(returns) - 150
+def test_first_dates_may_differ_and_last_ones_may_not(returns):
+    later = fitted(returns["B"].iloc[50:])
+    fit = rc.DCC.from_arch([fitted(returns["A"]), later])
+    assert fit.n_obs == len(returns) - 50
     assert fit.margins.returns.index[0] == returns.index[50]
+    with pytest.raises(ModelError, match=r"'B' ends at .*same last date"):
+        rc.DCC.from_arch([fitted(returns["A"].iloc[:-100]), later])
+
+
+def test_a_fit_from_a_later_row_is_refused(returns):
+    """Its residuals are not those of the model on all rows, from which derivatives are taken."""
+    late = arch_model(returns["A"], rescale=False).fit(disp="off", first_obs=200)
+    with pytest.raises(ModelError, match="without first_obs"):
+        rc.DCC.from_arch([late, fitted(returns["B"])])
+
+
+def test_a_volatility_without_closed_form_says_so(returns):
+    power = fitted(returns["A"], vol="APARCH", p=1, o=1, q=1)
+    fit = rc.DCC.from_arch([power, fitted(returns["B"])])
+    with pytest.raises(ModelError, match="method='simulate'"):
+        fit.forecast(5)
+    assert fit.forecast(5, method="simulate", n_paths=200, rng=1).volatility.shape == (5, 2)
 
 
 def test_arrays(returns):

@@ -297,10 +297,60 @@ class TestFilter:
         with pytest.raises(ModelError, match=message):
             rc.DCC(**options, margins=None).filter(returns, params)
 
+    def test_labelled_targets_are_read_by_label(self, returns):
+        S = pd.DataFrame(
+            [[1, 0.2, 0.1], [0.2, 1, 0.3], [0.1, 0.3, 1]], index=list("XYZ"), columns=list("XYZ")
+        )
+        spec, known = rc.DCC(margins=None), {"a": 0.05, "b": 0.9}
+        one = spec.filter(returns, known, target=S)
+        two = spec.filter(returns, known, target=S.loc[list("ZXY"), list("ZXY")])
+        assert one.loglikelihood == two.loglikelihood
+        with pytest.raises(ModelError, match="labelled"):
+            spec.filter(returns, known, target=S.rename(index={"X": "W"}))
+
+    def test_targets_are_copied_and_paths_are_read_only(self, returns):
+        S = np.array([[1, 0.2, 0.1], [0.2, 1, 0.3], [0.1, 0.3, 1]])
+        result = rc.DCC(margins=None).filter(returns, {"a": 0.05, "b": 0.9}, target=S)
+        before = result.pair("X", "Y").copy()
+        S[0, 1] = S[1, 0] = -0.5
+        pd.testing.assert_series_equal(result.pair("X", "Y"), before)
+        with pytest.raises(ValueError, match="read-only"):
+            result.correlations[0, 0, 1] = 0.9
+
+    def test_cdcc_needs_a_correlation_matrix(self, returns):
+        with pytest.raises(ModelError, match="diagonal"):
+            rc.DCC(variant="cdcc", margins=None).filter(
+                returns, {"a": 0.05, "b": 0.9}, target=2.0 * np.eye(3)
+            )
+
     @pytest.mark.parametrize("target", [1.0, np.eye(2), np.full((3, 3), 0.5), np.nan])
     def test_targets_that_are_none(self, returns, target):
         with pytest.raises(ModelError, match="target="):
             rc.DCC(margins=None).filter(returns, {"a": 0.1, "b": 0.8}, target=target)
+
+
+def test_column_names_need_not_be_text(returns):
+    numbered = returns.set_axis([1, 2, 3], axis=1)
+    specs = {1: rc.GARCH(), 2: rc.GARCH(vol="GJR"), 3: rc.GARCH()}
+    result = rc.DCC(margins=specs).fit(numbered)
+    assert result.pair(1, 3).notna().all()
+    assert result.forecast(2).pair(1, 2).size == 2
+    assert isinstance(hash(rc.DCC(margins=specs)), int)
+
+
+def test_printed_forms_are_short(returns):
+    result = rc.DCC().fit(returns)
+    for thing in (result, result.margins, result.forecast(3)):
+        assert len(repr(thing)) < 120
+        assert "0x" not in repr(thing)
+
+
+def test_starts_differ(returns):
+    for order in ((1, 0), (1, 1), (2, 2)):
+        starts = rc.DCC(order=order, margins=None).fit(returns).starts
+        dynamic = [c for c in starts if c not in ("loglikelihood", "reached", "converged")]
+        assert not starts[dynamic].duplicated().any()
+        assert starts["reached"].notna().sum() >= 2
 
 
 @pytest.mark.parametrize(
@@ -313,6 +363,7 @@ class TestFilter:
         ({"dist": "skewt"}, "dist"),
         ({"presample": "mean"}, "presample"),
         ({"target": "raw"}, "target"),
+        ({"target": np.eye(2)}, "target"),
         ({"asymmetry_target": "none"}, "asymmetry_target"),
         ({"likelihood": "partial"}, "likelihood"),
         ({"pairs": "some"}, "pairs"),

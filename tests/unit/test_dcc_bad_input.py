@@ -77,6 +77,26 @@ class TestRefused:
         with pytest.raises(ModelError, match="no specification for 'B'"):
             rc.DCC(margins={"A": rc.GARCH()}).fit(returns)
 
+    def test_dates_that_do_not_increase(self, returns):
+        for wrong in (returns.iloc[::-1], pd.concat([returns, returns.iloc[-1:]])):
+            with pytest.raises(ModelError, match="oldest first"):
+                rc.DCC().fit(wrong)
+
+    @pytest.mark.parametrize("margins", ["GARCH", rc.GARCH, {"A": "GARCH", "B": "GARCH"}])
+    def test_margins_that_are_none(self, returns, margins):
+        with pytest.raises(ModelError, match="is no specification"):
+            rc.DCC(margins=margins).fit(returns)
+
+    def test_appended_time_zones(self, returns):
+        with pytest.raises(ModelError, match="indexed by"):
+            rc.DCC().fit(returns.iloc[:800]).append(returns.iloc[800:].tz_localize("UTC"))
+
+    def test_diagnostics_lags(self, returns):
+        result = rc.DCC().fit(returns)
+        assert len(result.diagnostics(5)) == 3
+        with pytest.raises(ModelError, match="lags=900"):
+            result.diagnostics(900)
+
     def test_appended_rows(self, returns):
         result = rc.DCC().fit(returns.iloc[:800])
         with pytest.raises(ModelError, match="not after the last row"):
@@ -153,6 +173,29 @@ class TestTold:
         np.testing.assert_allclose(wide.params[["a", "b"]], narrow.params, rtol=1e-5)
         np.testing.assert_allclose(wide.std_errors[["a", "b"]], narrow.std_errors, rtol=1e-3)
         assert "g = 0" in wide.message
+
+    def test_appending_keeps_the_report(self, returns):
+        prices = rc.datasets.load_spx_wti()
+        market = 100 * np.log(prices).diff().dropna()
+        with pytest.warns(ConvergenceWarning):
+            fit = rc.DCC(variant="adcc").fit(market.iloc[:-20])
+        longer = fit.append(market.iloc[-20:])
+        assert not longer.converged
+        assert (longer.bounds_hit, longer.message) == (fit.bounds_hit, fit.message)
+        assert longer.n_params == fit.n_params
+        assert longer.convergence.equals(fit.convergence)
+        assert "NOT converged" in longer.summary()
+        pd.testing.assert_frame_equal(longer.margins.std_errors, fit.margins.std_errors)
+        pd.testing.assert_frame_equal(longer.target_std_errors, fit.target_std_errors)
+
+    def test_margins_on_a_bound(self):
+        z = np.random.default_rng(3).standard_normal((800, 2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            result = rc.DCC().fit(z)
+            assert any(leg.bounds_hit for leg in result.margins.legs)
+            assert "held by a bound" in result.summary()
+            assert np.isfinite(result.simulate(100, 20, 1).returns).all()
 
     def test_never_the_starting_values(self, returns):
         result = rc.DCC().fit(returns)

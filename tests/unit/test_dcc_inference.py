@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import regimecorr as rc
-from regimecorr.errors import ModelError
+from regimecorr.errors import ConvergenceWarning, ModelError
 from regimecorr.models._garch_fit import Margin
 from regimecorr.models.dcc.drawing import Coordinates, bartlett_weights
 from regimecorr.models.dcc.inference import Inference
+from regimecorr.models.dcc.moments import memory
 from regimecorr.models.dcc.target import TargetRule
 from regimecorr.models.margins import MarginsResult
+from regimecorr.models.sandwich import long_run_covariance
 
 
 def simulated(n: int, size: int, seed: int) -> np.ndarray:
@@ -188,12 +191,14 @@ class TestStages:
         result = rc.DCC(variant="ccc", margins=None).fit(z)
         influence = result._inference.target_influence(0, 2)
         for t in (0, 17, 399):
-            high, low = np.ones(400), np.ones(400)
-            high[t] += 1e-4
-            low[t] -= 1e-4
-            theta = np.empty(0)
-            move = result.dynamics.target(theta, high) - result.dynamics.target(theta, low)
-            assert influence[t] == pytest.approx(400 * move[0, 2] / 2e-4, rel=1e-3)
+            targets = []
+            for extra in (1e-4, -1e-4):
+                weights = np.ones(400)
+                weights[t] += extra
+                moment = (z * weights[:, None]).T @ z / weights.sum()
+                targets.append(TargetRule().value(moment)[0, 2])
+            move = 400 * (targets[0] - targets[1]) / 2e-4
+            assert influence[t] == pytest.approx(move, rel=1e-3)
         expected = np.corrcoef(z.T)[0, 2]
         assert result.target.iloc[0, 2] == pytest.approx(expected, abs=0.01)
 
@@ -204,6 +209,57 @@ class TestStages:
         result = rc.DCC(variant="ccc", margins=None).fit(z)
         expected = (1 - 0.36) / np.sqrt(20_000)
         assert result.target_std_errors.iloc[0, 1] == pytest.approx(expected, rel=0.05)
+
+
+class TestMemory:
+    """What a row adds stays in the later rows' correlations, as long as the sample lasts."""
+
+    @pytest.mark.parametrize("order", [(1, 1), (2, 2), (1, 0)])
+    def test_response_by_hand(self, order):
+        p, q = order
+        z = np.random.default_rng(0).standard_normal((250, 2))
+        names = rc.DCC(order=order, margins=None)._dynamics(z).layout.names
+        known = dict(zip(names, [0.05, 0.03, 0.5, 0.3][:p] + [0.5, 0.3][:q], strict=True))
+        result = rc.DCC(order=order, margins=None).filter(z, known)
+        found = memory(result.dynamics, result.params.to_numpy())
+        a, b = list(known.values())[:p], list(known.values())[p:]
+        Q, x = [0.0], [1.0]
+        for k in range(1, 250):
+            now = sum(a[i] * x[k - 1 - i] for i in range(p) if k - 1 - i >= 0)
+            now += sum(b[j] * Q[k - 1 - j] for j in range(q) if k - 1 - j >= 0)
+            Q.append(now)
+            x.append(now)
+        expected = np.cumsum([0.0, *x[1:]])[::-1]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize("variant", ["dcc", "cdcc"])
+    def test_news_are_not_autocorrelated(self, variant):
+        """So no lag window is needed: 0 lags and 200 give the same long-run variance."""
+        carrier = rc.DCC(variant=variant, margins=None).filter(
+            np.random.default_rng(0).standard_normal((300, 2)), {"a": 0.05, "b": 0.93}, target=0.5
+        )
+        z = carrier.replicate(1, 3, n_obs=20_000).returns[0]
+        result = rc.DCC(variant=variant, margins=None).fit(z)
+        rows = result._inference.target_influence(0, 1)
+        short, long = (long_run_covariance(rows[:, None], lags)[0, 0] for lags in (0, 200))
+        assert long / short == pytest.approx(1.0, abs=0.3)
+        raw = z[:, 0] * z[:, 1] - np.mean(z[:, 0] * z[:, 1])
+        short, long = (long_run_covariance(raw[:, None], lags)[0, 0] for lags in (0, 200))
+        assert long / short > 1.8
+
+    @pytest.mark.parametrize("variant", ["dcc", "cdcc", "adcc"])
+    def test_an_integrated_correlation_has_finite_errors(self, variant):
+        """A random walk: next to the bound the target is hardly known; a and b are."""
+        returns = rc.simulate("random_walk", n_obs=1500, rng=8).returns
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            result = rc.DCC(variant=variant).fit(returns)
+        assert result.dynamics.persistence(result.params.to_numpy()) > 0.999
+        assert 0.3 < result.target_std_errors.iloc[0, 1] < 20.0
+        two, three = result.standard_errors("two-step"), result.standard_errors()
+        free = two.notna()
+        assert (three[free] < 10 * two[free]).all()
+        assert (three[free] < 0.1).all()
 
 
 class TestBands:
@@ -241,6 +297,16 @@ class TestBands:
         with pytest.raises(ModelError, match="both are '1'"):
             fitted.pair("1", "1")
 
+    @pytest.mark.parametrize("stages", ["three-step", "", "2"])
+    def test_unknown_stages(self, fitted, stages):
+        with pytest.raises(ModelError, match="use one of"):
+            fitted.standard_errors(stages)
+
+    @pytest.mark.parametrize("lags", [-1, 2.5, 400])
+    def test_bad_lags(self, fitted, lags):
+        with pytest.raises(ModelError, match="lags="):
+            fitted.covariance(lags=lags)
+
 
 class TestDraws:
     def test_weights_have_the_bartlett_autocovariance(self):
@@ -262,6 +328,28 @@ class TestDraws:
         assert spread == pytest.approx(fitted.target_std_errors.iloc[0, 1], rel=0.35)
         if layout.heavy and not fitted.bounds_hit:
             assert draws.theta[:, -1].std() == pytest.approx(fitted.std_errors["nu"], rel=0.35)
+
+    @pytest.mark.parametrize("world", ["random_walk", "one_break"])
+    @pytest.mark.parametrize("options", [{"dist": "t"}, {"variant": "cdcc"}, {"variant": "adcc"}])
+    def test_futures_of_changed_correlations_are_finite(self, world, options):
+        """Next to the bound of persistence, where the target is hardly known."""
+        for seed in (1, 8):
+            returns = rc.simulate(world, n_obs=1500, rng=seed).returns
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                result = rc.DCC(**options).fit(returns)
+                three = rc.DCC(**options).fit(returns.assign(C=returns["A"].iloc[::-1].to_numpy()))
+            for fit in (result, three):
+                futures = fit.simulate(200, 30, 1)
+                assert np.isfinite(futures.returns).all()
+                off = futures.correlation if fit is result else futures.correlation[:, :, 0, 1]
+                assert np.abs(off).max() < 1
+
+    def test_nearly_collinear_assets_can_be_drawn(self):
+        z = np.random.default_rng(0).standard_normal((500, 2))
+        z[:, 1] = z[:, 0] + 5e-4 * z[:, 1]
+        futures = rc.DCC(margins=None).fit(z).simulate(10, 5, 1)
+        assert np.isfinite(futures.returns).all()
 
     def test_coordinates_are_a_bijection(self, fitted):
         coordinates = Coordinates(fitted.dynamics)

@@ -8,17 +8,19 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.special import digamma, gammaln
 
 from regimecorr.kernels.dcc import (
     composite_scores,
     matrix_entries,
     pair_correlation,
+    pair_product_derivatives,
     pair_products,
     pair_recursion,
+    stacked_entries,
 )
 from regimecorr.kernels.dcc_matrix import adjoint, full_rows, full_scores, recursion, rescale
 from regimecorr.kernels.targeting import corrected_adjoint, corrected_innovations
+from regimecorr.models._garch_fit import density_constants
 from regimecorr.models.base import Array, IntArray
 from regimecorr.models.dcc.target import TargetRule
 
@@ -92,16 +94,6 @@ class Inputs(NamedTuple):
             self.e, self.neg, self.a, self.b, self.g, self.asymmetric,
             self.C, self.Q0, self.E0, self.N0,
         )  # fmt: skip
-
-
-def density_constants(size: int, nu: float) -> tuple[float, float]:
-    """Logarithm of the constant of a unit-variance density in ``size`` dimensions; its slope."""
-    if np.isinf(nu):
-        return -0.5 * size * np.log(2.0 * np.pi), 0.0
-    value = gammaln(0.5 * (nu + size)) - gammaln(0.5 * nu)
-    value -= 0.5 * size * np.log(np.pi * (nu - 2.0))
-    slope = 0.5 * (digamma(0.5 * (nu + size)) - digamma(0.5 * nu)) - 0.5 * size / (nu - 2.0)
-    return float(value), float(slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,13 +178,13 @@ class Dynamics:
         out: tuple[Array, Array, Array] = corrected_innovations(self.z, a, b, before)
         return out
 
-    def target(self, theta: Array, weights: Array | None = None) -> Array:
-        """Target (N, N) at these parameters; optionally of weighted rows."""
-        if self.given is not None and weights is None:
+    def target(self, theta: Array) -> Array:
+        """Target (N, N) at these parameters."""
+        if self.given is not None:
             return self.given
-        if not self.corrected and weights is None:
+        if not self.corrected:
             return self.rule.value(self._plain_moment)
-        return self.rule.value(self.rule.moment(self.innovations(theta)[0], weights))
+        return self.rule.value(self.rule.moment(self.innovations(theta)[0]))
 
     def inputs(
         self, theta: Array, along: Array | None = None, target: Array | None = None
@@ -305,32 +297,14 @@ class Dynamics:
         """
         inputs = self.inputs(theta, along, target)
         slopes = inputs if target is None else inputs.without_slopes()
-        dx = (
-            np.stack(
-                [
-                    np.column_stack(
-                        [
-                            2.0 * inputs.e[:, i] * d[:, i],
-                            2.0 * inputs.e[:, j] * d[:, j],
-                            inputs.e[:, i] * d[:, j] + d[:, i] * inputs.e[:, j],
-                        ]
-                    )
-                    for d in slopes.de
-                ]
-            )
-            if len(slopes.de)
-            else np.empty((0, 0, 3))
-        )
-
-        def stacked(block: Array) -> Array:
-            return np.ascontiguousarray(block[:, [i, j, i], [i, j, j]])
-
         Q, dQ = pair_recursion(
-            pair_products(inputs.e, i, j), dx, pair_products(inputs.neg, i, j),
+            pair_products(inputs.e, i, j),
+            pair_product_derivatives(inputs.e, slopes.de, i, j),
+            pair_products(inputs.neg, i, j),
             inputs.a, inputs.b, inputs.g, inputs.asymmetric,
-            matrix_entries(inputs.C, i, j), stacked(slopes.dC),
-            matrix_entries(inputs.Q0, i, j), stacked(slopes.dQ0),
-            matrix_entries(inputs.E0, i, j), stacked(slopes.dE0),
+            matrix_entries(inputs.C, i, j), stacked_entries(slopes.dC, i, j),
+            matrix_entries(inputs.Q0, i, j), stacked_entries(slopes.dQ0, i, j),
+            matrix_entries(inputs.E0, i, j), stacked_entries(slopes.dE0, i, j),
             matrix_entries(inputs.N0, i, j),
         )  # fmt: skip
         rho, drho = pair_correlation(Q, dQ)

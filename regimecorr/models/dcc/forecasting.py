@@ -22,7 +22,7 @@ ForecastMethod: TypeAlias = Literal["analytic-R", "analytic-Q", "simulate"]
 _CHUNK = 20_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CorrelationForecast:
     """Forecasts for rows 1 .. horizon after the sample.
 
@@ -45,6 +45,12 @@ class CorrelationForecast:
         sd = self.volatility.to_numpy()
         return np.asarray(self.correlations * sd[:, :, None] * sd[:, None, :])
 
+    def __repr__(self) -> str:
+        return (
+            f"<CorrelationForecast: {', '.join(self.names)}, {len(self.volatility)} rows ahead, "
+            f"{self.method}>"
+        )
+
     def pair(self, first: str, second: str) -> pd.Series:
         """Return the forecast correlation of two assets by horizon."""
         i, j = (asset_position(self.names, name) for name in (first, second))
@@ -55,9 +61,9 @@ class CorrelationForecast:
 
 def asset_position(names: tuple[str, ...], name: str) -> int:
     """Position of an asset, or `ModelError` naming those that exist."""
-    if name not in names:
+    if str(name) not in names:
         raise ModelError(f"There is no asset {name!r}; there are {', '.join(names)}.")
-    return names.index(name)
+    return names.index(str(name))
 
 
 def rescaled(Q: Array) -> Array:
@@ -86,8 +92,9 @@ def analytic_forecast(dynamics: Dynamics, theta: Array, horizon: int, method: st
     constant = inputs.C
     if in_r:
         constant = (1.0 - inputs.a.sum() - inputs.b.sum()) * rescaled(target)
-    # Rows before the first forecast that the recursion still reaches.
-    states = [rescaled(q) if in_r else q for q in Q]
+    # Rows before the first forecast that the recursion still reaches, and the first.
+    first = max(0, n - max(layout.p, layout.q))
+    states = {t: rescaled(Q[t]) if in_r else Q[t] for t in range(first, n + 1)}
     if layout.p == layout.q == 0:
         return np.repeat(rescaled(Q[-1])[None], horizon, axis=0)
     out = [states[n]]

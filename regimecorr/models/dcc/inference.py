@@ -65,10 +65,10 @@ class Inference:
                 block.append((high - low) / distance)
         # From derivatives along the region's units to those by the parameters.
         turn = np.linalg.inv(region.units).T
-        fixed, whole, by_target, by_asymmetry = (
+        turned = [
             list(np.tensordot(turn, np.stack(block), axes=1)) if block else [] for block in out
-        )
-        return fixed, whole, by_target, by_asymmetry
+        ]
+        return turned[0], turned[1], turned[2], turned[3]
 
     def rows(self, stages: Stages = "three-stage") -> Array:
         """Rows ``A_t`` (n_obs, k): scores, with what the earlier stages contribute."""

@@ -73,16 +73,18 @@ class DCCResult(CorrelationResult):
         self.dynamics = dynamics
         self._theta = theta
         self._estimate = estimate
+        if estimate is not None and inference is None:
+            inference = Inference(dynamics, margins, estimate.optimum)
         self._inference = inference
-        if estimate is not None:
-            self._inference = Inference(dynamics, margins, estimate.optimum)
         self.params = pd.Series(theta, index=list(dynamics.layout.names), dtype=float)
         self.target = self._matrix(dynamics.target(theta))
         self.correlation_loglikelihood = float(dynamics.full_loglikelihood(theta).sum())
         composite = dynamics.pairs is not None
         self.composite_loglikelihood = dynamics.total(theta)[0] if composite else np.nan
-        free = theta.size + (dynamics.given is None) * dynamics.size * (dynamics.size - 1) // 2
-        self._n_free = free if estimate is not None else 0
+        self._n_free = 0
+        if inference is not None:
+            targeted = inference.dynamics.given is None
+            self._n_free = theta.size + targeted * dynamics.size * (dynamics.size - 1) // 2
         penalty = 0.5 * self._n_free * np.log(dynamics.n_obs)
         self.score = self.correlation_loglikelihood - penalty
         self.bounds_hit = estimate.optimum.bounds_hit if estimate is not None else ()
@@ -90,6 +92,10 @@ class DCCResult(CorrelationResult):
         self.message = f"{message} {margins.message}".strip()
         self.converged = margins.converged and (estimate is None or estimate.converged)
         self._seal()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v:.4g}" for k, v in self.params.items())
+        return f"<DCCResult: {self.name} of {', '.join(self.names)}, {self.n_obs} rows; {shown}>"
 
     # ---- paths -------------------------------------------------------------------------------
 
@@ -120,7 +126,9 @@ class DCCResult(CorrelationResult):
     @cached_property
     def correlations(self) -> Array:
         """Conditional correlation matrices (n_obs, n_assets, n_assets)."""
-        return self.dynamics.correlations(self._theta)[:-1]
+        R = self.dynamics.correlations(self._theta)[:-1]
+        R.flags.writeable = False
+        return R
 
     def pair(self, first: str, second: str) -> pd.Series:
         """Return the conditional correlation of two assets by date."""
@@ -248,7 +256,7 @@ class DCCResult(CorrelationResult):
         """Schwarz's criterion of the joint likelihood; smaller is better."""
         return float(self.n_params * np.log(self.n_obs) - 2.0 * self.loglikelihood)
 
-    def diagnostics(self, lags: Sequence[int] = (5, 10, 20)) -> pd.DataFrame:
+    def diagnostics(self, lags: int | Sequence[int] = (5, 10, 20)) -> pd.DataFrame:
         """Portmanteau tests of the residuals whitened by the fitted correlations.
 
         Ljung and Box (1978) on the product of every two whitened residuals, which is white when
@@ -315,7 +323,8 @@ class DCCResult(CorrelationResult):
     def append(self, returns: pd.DataFrame | Array) -> DCCResult:
         """Run on with new returns, without estimating anything again.
 
-        Margins, target and parameters stay; the result is that of one filter over all rows.
+        Margins, target and parameters stay, and so do their standard errors and the report of the
+        fit; the result is that of one filter over all rows.
 
         Parameters
         ----------
@@ -329,7 +338,9 @@ class DCCResult(CorrelationResult):
             given=self.dynamics.target(self._theta),
             given_asymmetry=self.dynamics.asymmetry if self.dynamics.layout.asymmetric else None,
         )
-        return DCCResult(margins, dynamics, self._theta, inference=self._inference)
+        return DCCResult(
+            margins, dynamics, self._theta, estimate=self._estimate, inference=self._inference
+        )
 
     def summary(self) -> str:
         """Return a text: both stages with standard errors, likelihood, convergence."""

@@ -114,7 +114,7 @@ class DCC(CorrelationModel[DCCResult]):
     variant: Variant = "dcc"
     order: tuple[int, int] = (1, 1)
     dist: Distribution = "normal"
-    margins: Margins | None = field(default_factory=GARCH)
+    margins: Margins | None = field(default_factory=GARCH, hash=False)
     presample: Presample = "target"
     target: TargetKind = "correlation"
     asymmetry_target: Literal["uncentred", "centred"] = "uncentred"
@@ -126,7 +126,7 @@ class DCC(CorrelationModel[DCCResult]):
         check_distribution(self.dist)
         for name, known in _CHOICES.items():
             value = getattr(self, name)
-            if value not in known:
+            if not isinstance(value, str | None) or value not in known:
                 raise ModelError(f"{name}={value!r} is unknown; use one of {known}.")
         if not isinstance(self.order, tuple) or len(self.order) != 2:
             raise ModelError(f"order={self.order!r} must be a pair (p, q) of lags.")
@@ -210,7 +210,12 @@ class DCC(CorrelationModel[DCCResult]):
             matrix.
         """
         fitted, z = self._residuals(returns, margins)
-        given = None if target is None else _as_target(target, z.shape[1])
+        given = None if target is None else _as_target(target, fitted.names)
+        if self.variant == "cdcc" and given is not None and not np.allclose(np.diag(given), 1.0):
+            raise ModelError(
+                "The target of cDCC must be a correlation matrix; its diagonal is "
+                f"{np.diag(given)}."
+            )
         dynamics = self._dynamics(z, given)
         values = require_params(dict(params), dynamics.layout.names)
         theta = np.array([values[name] for name in dynamics.layout.names])
@@ -256,17 +261,27 @@ def _neighbours(size: int) -> list[tuple[int, int]]:
     return [(i, i + 1) for i in range(size - 1)]
 
 
-def _as_target(target: float | Array | pd.DataFrame, size: int) -> Array:
-    matrix = np.asarray(target, dtype=float)
+def _as_target(target: float | Array | pd.DataFrame, names: tuple[str, ...]) -> Array:
+    size = len(names)
+    if isinstance(target, pd.DataFrame):
+        labelled = target.rename(index=str, columns=str)
+        if set(labelled.index) != set(names) or set(labelled.columns) != set(names):
+            raise ModelError(
+                f"The target is labelled {list(labelled.index)}; the assets are {list(names)}."
+            )
+        target = labelled.loc[list(names), list(names)].to_numpy()
+    matrix = np.array(target, dtype=float)
     if matrix.ndim == 0 and size == 2:
         matrix = np.array([[1.0, float(matrix)], [float(matrix), 1.0]])
     fine = matrix.shape == (size, size) and bool(np.all(np.isfinite(matrix)))
-    if not fine or np.any(matrix != matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
+    if not fine or not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
         raise ModelError(
             f"target={target} must be a correlation within (-1, 1) or a positive definite "
             f"({size}, {size}) matrix."
         )
-    return np.ascontiguousarray(matrix)
+    matrix = np.ascontiguousarray(0.5 * (matrix + matrix.T))
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _check_target(target: Array, names: tuple[str, ...], n_obs: int) -> None:

@@ -71,6 +71,9 @@ def _margins(result: DCCResult) -> list[str]:
         lines.append(f"  {leg.name:<{width}}" + "".join(_cell(v) for v in known))
         spread = (float(errors[column][leg.name]) for column in frame)
         lines.append(f"  {'':<{width}}" + "".join(_bracketed(v) for v in spread))
+    held = [f"{leg.name}: {', '.join(leg.bounds_hit)}" for leg in margins.legs if leg.bounds_hit]
+    if held:
+        lines.append(f"  held by a bound, without standard error: {'; '.join(held)}")
     if len(margins.legs) > 20:
         lines.append(f"  ... and {len(margins.legs) - 20} more")
     return lines

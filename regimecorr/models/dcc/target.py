@@ -32,14 +32,11 @@ class TargetRule:
         """Number by which the sum of products is divided."""
         return n_obs - 1 if self.kind == "covariance" else n_obs
 
-    def moment(self, e: Array, weights: Array | None = None) -> Array:
-        """Second moment (N, N), of weighted rows if weights (n_obs,) of mean one are given."""
+    def moment(self, e: Array) -> Array:
+        """Second moment (N, N)."""
         x = self.centred(e)
-        left = x if weights is None else x * weights[:, None]
-        scale = 1.0 if weights is None else float(weights.mean())
         # Not the library's product: its rounding depends on the number of threads.
-        total = np.einsum("ti,tj->ij", left, x, optimize=False)
-        return np.asarray(total / (self.divisor(len(e)) * scale))
+        return np.asarray(np.einsum("ti,tj->ij", x, x, optimize=False) / self.divisor(len(e)))
 
     def value(self, moment: Array) -> Array:
         """Target of a moment."""
