@@ -63,6 +63,114 @@ def hamilton_filter(log_dens, transition, start):
 
 
 @njit(cache=True, nogil=True)
+def regime_density_scores(z, rho, nu):
+    """Log densities (n_obs, K) of a pair, and their derivatives by ``rho_k`` and by ``nu``.
+
+    Both derivatives are (n_obs, K): density k depends on its own correlation only. Those by ``nu``
+    are 0 for normal errors.
+    """
+    n = z.shape[0]
+    k = rho.shape[0]
+    out = np.empty((n, k))
+    by_rho = np.empty((n, k))
+    by_nu = np.zeros((n, k))
+    normal = np.isinf(nu)
+    for t in range(n):
+        x = z[t, 0]
+        y = z[t, 1]
+        for j in range(k):
+            r = rho[j]
+            one = 1.0 - r * r
+            form = x * x + y * y - 2.0 * r * x * y
+            q = form / one
+            out[t, j] = log_density(x, y, r, nu)
+            weight = 1.0 if normal else (nu + 2.0) / (nu - 2.0 + q)
+            by_rho[t, j] = r / one + weight * (x * y / one - r * form / (one * one))
+            if not normal:
+                by_nu[t, j] = (
+                    1.0 / nu
+                    - 1.0 / (nu - 2.0)
+                    - 0.5 * math.log1p(q / (nu - 2.0))
+                    + 0.5 * weight * q / (nu - 2.0)
+                )
+    return out, by_rho, by_nu
+
+
+@njit(cache=True, nogil=True)
+def hamilton_scores(log_dens, by_rho, by_nu, transition, start, start_slopes):
+    """Likelihood of each row (n_obs,) and its exact derivatives (n_obs, P), run forward.
+
+    The P directions are the K correlations, the K (K - 1) moves ``p_ij`` (row by row, the
+    probability of staying giving way) and ``nu``. ``start_slopes`` (K (K - 1), K) are the
+    derivatives of the first row's regime probabilities by the moves.
+    """
+    n, k = log_dens.shape
+    moves = k * (k - 1)
+    size = k + moves + 1
+    loglik = np.empty(n)
+    score = np.empty((n, size))
+    filtered = np.empty(k)
+    slopes = np.zeros((size, k))  # of the filtered probabilities
+    predicted = np.empty(k)
+    ahead = np.empty((size, k))  # of the predicted ones
+    weight = np.empty(k)
+    for t in range(n):
+        if t == 0:
+            predicted[:] = start
+            ahead[:] = 0.0
+            for move in range(moves):
+                ahead[k + move] = start_slopes[move]
+        else:
+            for j in range(k):
+                mass = 0.0
+                for i in range(k):
+                    mass += filtered[i] * transition[i, j]
+                predicted[j] = mass
+            for p in range(size):
+                for j in range(k):
+                    mass = 0.0
+                    for i in range(k):
+                        mass += slopes[p, i] * transition[i, j]
+                    ahead[p, j] = mass
+            move = k
+            for i in range(k):
+                for j in range(k):
+                    if i != j:
+                        ahead[move, j] += filtered[i]
+                        ahead[move, i] -= filtered[i]
+                        move += 1
+        best = -np.inf
+        for j in range(k):
+            if predicted[j] > 0.0:
+                best = max(best, math.log(predicted[j]) + log_dens[t, j])
+        # exp(l - best) may be large where the predicted probability is small, never their product
+        total = 0.0
+        for j in range(k):
+            if predicted[j] > 0.0:
+                weight[j] = math.exp(math.log(predicted[j]) + log_dens[t, j] - best)
+            else:
+                weight[j] = 0.0
+            total += weight[j]
+        loglik[t] = best + math.log(total)
+        for j in range(k):
+            filtered[j] = weight[j] / total
+        for p in range(size):
+            change = 0.0
+            for j in range(k):
+                relative = ahead[p, j] / predicted[j] if predicted[j] > 0.0 else 0.0
+                if p == j:
+                    relative += by_rho[t, j]
+                elif p == size - 1:
+                    relative += by_nu[t, j]
+                slopes[p, j] = filtered[j] * relative
+                change += slopes[p, j]
+            score[t, p] = change
+            for j in range(k):
+                slopes[p, j] -= filtered[j] * change
+    return loglik, score
+
+
+@njit(cache=True, nogil=True)
 def kim_smoother(predicted, filtered, transition):
     """Smoothed probabilities (n_obs, K) and expected transition counts (K, K)."""
     n, k = filtered.shape

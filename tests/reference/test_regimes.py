@@ -29,7 +29,25 @@ def test_the_file_is_the_documented_one(resid):
 
 
 class TestTwoRegimes:
-    """Exact optimum, stationary start; RSDC 1.7-0 stops below it: its bound p <= .99 binds."""
+    """Exact optima; RSDC 1.7-0 stops below: its bound p <= .99 binds."""
+
+    #: The same with equal probabilities of the regimes before the first row.
+    UNIFORM = {
+        2500: (
+            -6746.675108927003,
+            0.9978777939840292,
+            0.9969201395437572,
+            0.21058065473817886,
+            0.5916119399044059,
+        ),
+        5011: (
+            -14017.242982398506,
+            0.9975983227249728,
+            0.9955606193346674,
+            -0.011879283603701602,
+            0.5059001945874905,
+        ),
+    }
 
     EXACT = {
         2500: (
@@ -49,15 +67,25 @@ class TestTwoRegimes:
     }
     RSDC = {2500: -6747.84503901277, 5011: -14023.068}
 
+    @pytest.mark.parametrize("initial", ["stationary", "uniform"])
     @pytest.mark.parametrize("rows", [2500, 5011])
-    def test_optimum(self, resid, rows):
-        loglik, p_low, p_high, low, high = self.EXACT[rows]
-        result = SwitchingCorrelation(dist="normal", margins=None).fit(resid.iloc[-rows:])
+    def test_optimum(self, resid, rows, initial):
+        exact = (self.EXACT if initial == "stationary" else self.UNIFORM)[rows]
+        loglik, p_low, p_high, low, high = exact
+        spec = SwitchingCorrelation(dist="normal", initial=initial, margins=None)
+        result = spec.fit(resid.iloc[-rows:])
         assert result.converged
-        assert result.correlation_loglikelihood == pytest.approx(loglik, abs=1e-4)
+        assert result.correlation_loglikelihood == pytest.approx(loglik, abs=1e-7)
         assert result.correlation_loglikelihood > self.RSDC[rows]
         found = result.params[["p_low", "p_high", "rho_low", "rho_high"]]
-        np.testing.assert_allclose(found, [p_low, p_high, low, high], atol=1e-3)
+        np.testing.assert_allclose(found, [p_low, p_high, low, high], atol=1e-6)
+
+    def test_random_starts_find_it(self, resid):
+        """Twenty starts, fourteen of them random."""
+        spec = SwitchingCorrelation(dist="normal", margins=None, n_starts=20)
+        result = spec.fit(resid.iloc[-2500:])
+        assert result.correlation_loglikelihood == pytest.approx(self.EXACT[2500][0], abs=1e-7)
+        assert result.loglikelihoods.size == 20
 
     @pytest.mark.parametrize("rows", [2500, 5011])
     def test_likelihood_at_the_exact_optimum(self, resid, rows):

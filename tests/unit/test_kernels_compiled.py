@@ -95,6 +95,18 @@ def _zeros(*shapes):
     return [np.zeros(shape) for shape in shapes]
 
 
+def _hamilton_scores():
+    from regimecorr.kernels.hamilton import regime_density_scores
+
+    slopes = np.array([[-0.3, 0.3], [0.2, -0.2]])
+    return (
+        *regime_density_scores(Z, np.array([0.1, 0.6]), 6.0),
+        TRANSITION,
+        START,
+        slopes,
+    )
+
+
 CALLS = {
     "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
     "density.density_table": lambda: (Z, RHO, 5.0),
@@ -157,6 +169,8 @@ CALLS = {
     "grid.sample_backward": lambda: (_filtered(), 0.02, PRIOR, UP, DOWN, RNG.random((5, N))),
     "hamilton.regime_log_densities": lambda: (Z, np.array([0.1, 0.6]), 6.0),
     "hamilton.hamilton_filter": lambda: _hamilton()[0],
+    "hamilton.regime_density_scores": lambda: (Z, np.array([0.1, 0.6]), 6.0),
+    "hamilton.hamilton_scores": _hamilton_scores,
     "hamilton.kim_smoother": lambda: (*_hamilton()[1][1:], TRANSITION),
     "hamilton.viterbi_path": lambda: _hamilton()[0],
     "hamilton.sample_regimes_backward": lambda: (_hamilton()[1][2], TRANSITION, RNG.random((5, N))),
