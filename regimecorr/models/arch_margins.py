@@ -82,7 +82,8 @@ def _check(fit: Any, position: int) -> None:
 
 
 def _unique_names(fits: Sequence[Any]) -> list[str]:
-    names = [str(getattr(fit.model.y, "name", None) or f"asset {i}") for i, fit in enumerate(fits)]
+    given = [getattr(fit.model.y, "name", None) for fit in fits]
+    names = [f"asset {i}" if name in (None, "None") else str(name) for i, name in enumerate(given)]
     if len(set(names)) < len(names):
         names = [f"{name} {i}" for i, name in enumerate(names)]
     return names

@@ -213,8 +213,9 @@ class MarginsResult:
             raise ModelError(f"The new returns have {new.shape[1]} columns, not {len(self.names)}.")
         else:
             new.columns = list(self.names)
-            if isinstance(self.returns.index, pd.RangeIndex):
-                new.index = new.index + len(self.returns)
+            last = self.returns.index
+            if isinstance(last, pd.RangeIndex):
+                new.index = pd.RangeIndex(last.stop, last.stop + last.step * len(new), last.step)
             else:
                 raise ModelError("The sample has dates; pass the new returns as a DataFrame.")
         whole = check_returns(pd.concat([self.returns, new]))
@@ -332,10 +333,7 @@ def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd
     except (TypeError, ValueError) as error:
         raise ModelError(f"The returns must be numbers: {error}.") from error
     frame.columns = [str(c) for c in frame.columns]
-    if isinstance(frame.index, pd.DatetimeIndex) and not (
-        frame.index.is_monotonic_increasing and frame.index.is_unique
-    ):
-        raise ModelError("The dates of the returns must increase; sort them, oldest first.")
+    _check_dates(frame.index)
     if frame.columns.has_duplicates:
         raise ModelError(f"The return columns are named twice: {list(frame.columns)}.")
     if len(frame) < min_rows:
@@ -357,6 +355,19 @@ def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd
         name = frame.columns[int(np.argmin(spread))]
         raise ModelError(f"The returns of {name!r} are constant; there is no correlation to model.")
     return frame
+
+
+def _check_dates(index: pd.Index) -> None:
+    """Time must run forward."""
+    if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.RangeIndex):
+        return
+    if index.hasnans:
+        raise ModelError("The dates of the returns have gaps (NaT); drop those rows.")
+    if not index.is_monotonic_increasing:
+        raise ModelError("The dates of the returns must increase; sort them, oldest first.")
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise ModelError(f"The date {twice} stands twice in the returns; keep one row of each.")
 
 
 def identity_margins(returns: pd.DataFrame | Array) -> MarginsResult:

@@ -211,7 +211,11 @@ def maximise(
             hessian = central_hessian(guarded, theta, region)
     _, decrement, active, _ = _free_step(theta, gradient, hessian, region, held)
     basis = _faces(region, active, [])
-    theta = _snapped(theta, active, region)
+    snapped = _snapped(theta, active, region)
+    if np.any(snapped != theta):
+        theta = snapped
+        value, gradient = guarded(theta)
+        hessian = central_hessian(guarded, theta, region)
     # What rounding leaves: gradients are sums of thousands of terms.
     converged = bool(decrement < max(TOLERANCE, 1e-12 * abs(value)))
     if not converged and not message:

@@ -220,6 +220,37 @@ class TestForecastForms:
             root = np.sqrt(np.diag(q))
             np.testing.assert_allclose(ahead[h], q / np.outer(root, root), rtol=1e-9)
 
+    @pytest.mark.parametrize("order", [(2, 2), (3, 1), (1, 2)])
+    def test_longer_orders_by_hand(self, returns, order):
+        """Known products where the recursion still reaches the sample, forecasts after it."""
+        names = rc.DCC(order=order, margins=None)._dynamics(np.eye(3)).layout.names
+        weights = [0.05, 0.03, 0.02][: order[0]] + [0.5, 0.3][: order[1]]
+        z = rc.GARCH().fit(returns).std_resid
+        known = dict(zip(names, weights, strict=True))
+        result = rc.DCC(order=order, margins=None).filter(z, known)
+        a, b = weights[: order[0]], weights[order[0] :]
+        Q, S, n = list(result.dynamics.q_path(result.params.to_numpy())), result.target, len(z)
+        x = [np.outer(row, row) for row in z.to_numpy()]
+        for h in range(1, 6):
+            x.append(Q[n + h - 1])
+            now = (1 - sum(weights)) * S.to_numpy()
+            now = now + sum(a[i] * x[n + h - 1 - i] for i in range(order[0]))
+            now = now + sum(b[j] * Q[n + h - 1 - j] for j in range(order[1]))
+            Q.append(now)
+        found = result.forecast(6, method="analytic-Q").correlations
+        for h in range(6):
+            root = np.sqrt(np.diag(Q[n + h]))
+            np.testing.assert_allclose(found[h], Q[n + h] / np.outer(root, root), rtol=1e-9)
+
+    @pytest.mark.parametrize("vol", ["GARCH", "GJR", "EGARCH"])
+    def test_simulated_variances_follow_the_recursion(self, returns, vol):
+        leg = rc.GARCH(vol=vol).fit(returns[["X"]]).legs[0]
+        z = np.random.default_rng(0).standard_normal((3, 25))
+        found = leg.simulated_variance(z)
+        draws = leg.repeat(1)._replace(variance=leg.variance[-1:])
+        paths = leg.paths(z, np.zeros(3, dtype=np.int64), draws)
+        np.testing.assert_allclose(found, ((paths - leg.theta[0]) / z) ** 2, rtol=1e-8)
+
     def test_volatility_decays_to_its_level(self, fits):
         margin = fits["dcc", 2].margins.params.loc["X"]
         ahead = fits["dcc", 2].forecast(4000).volatility["X"].iloc[-1] ** 2
@@ -343,6 +374,34 @@ def test_printed_forms_are_short(returns):
     for thing in (result, result.margins, result.forecast(3)):
         assert len(repr(thing)) < 120
         assert "0x" not in repr(thing)
+
+
+@pytest.mark.parametrize(("seed", "n"), [(10, 2500), (10, 1000), (23, 1000)])
+@pytest.mark.parametrize("variant", ["dcc", "cdcc"])
+def test_weak_dynamics_have_several_optima(seed, n, variant):
+    """A constant correlation: the best of many plain searches is not missed."""
+    rng = np.random.default_rng(seed)
+    z = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], n)
+    result = rc.DCC(variant=variant, margins=None).fit(z)
+    dynamics = result.dynamics
+    grid = [
+        (a, p - a)
+        for a in (0.0, 0.001, 0.0026, 0.004, 0.01, 0.03, 0.06)
+        for p in (0.0, 0.1, 0.3, 0.6, 0.9, 0.97, 0.99, 0.9948, 0.998)
+        if p >= a
+    ]
+    best = max(dynamics.value(np.array(point)) for point in grid)
+    assert result.correlation_loglikelihood > best - 1e-3
+
+
+def test_a_longer_model_is_not_worse_than_a_shorter_one(returns):
+    z = rc.GARCH().fit(returns).std_resid[["X", "Y"]]
+    values = {
+        order: rc.DCC(order=order, margins=None).fit(z).correlation_loglikelihood
+        for order in ((1, 1), (2, 1), (1, 2), (2, 2))
+    }
+    assert values[2, 2] > max(values[2, 1], values[1, 2]) - 1e-3
+    assert min(values[2, 1], values[1, 2]) > values[1, 1] - 1e-3
 
 
 def test_starts_differ(returns):

@@ -78,9 +78,19 @@ class TestRefused:
             rc.DCC(margins={"A": rc.GARCH()}).fit(returns)
 
     def test_dates_that_do_not_increase(self, returns):
-        for wrong in (returns.iloc[::-1], pd.concat([returns, returns.iloc[-1:]])):
-            with pytest.raises(ModelError, match="oldest first"):
-                rc.DCC().fit(wrong)
+        with pytest.raises(ModelError, match="oldest first"):
+            rc.DCC().fit(returns.iloc[::-1])
+        with pytest.raises(ModelError, match="stands twice"):
+            rc.DCC().fit(pd.concat([returns, returns.iloc[-1:]]))
+        with pytest.raises(ModelError, match="NaT"):
+            rc.DCC().fit(returns.set_axis([*returns.index[:-1], pd.NaT]))
+
+    def test_appended_arrays_continue_the_numbering(self, returns):
+        numbered = returns.reset_index(drop=True)
+        fit = rc.DCC(margins=None).fit(numbered.iloc[100:800])
+        longer = fit.append(numbered.iloc[800:].to_numpy())
+        assert longer.margins.returns.index[-1] == len(returns) - 1
+        assert longer.margins.returns.index.is_unique
 
     @pytest.mark.parametrize("margins", ["GARCH", rc.GARCH, {"A": "GARCH", "B": "GARCH"}])
     def test_margins_that_are_none(self, returns, margins):
@@ -201,7 +211,9 @@ class TestTold:
         result = rc.DCC().fit(returns)
         starts = result.starts
         assert not np.isclose(starts["a"], result.params["a"], rtol=1e-6).any()
-        assert (starts["reached"].dropna() >= starts["loglikelihood"].max()).all()
+        followed = starts.dropna()
+        assert (followed["reached"] >= followed["loglikelihood"]).all()
+        assert starts["reached"].max() > starts["loglikelihood"].max()
         assert starts["reached"].max() == pytest.approx(result.correlation_loglikelihood)
 
 

@@ -121,6 +121,22 @@ class TestCrossDerivatives:
             assert analytic == pytest.approx(numeric, rel=2e-2, abs=2.0)
 
 
+def test_adjoint_by_the_target_counts_the_first_row():
+    """Short samples, in which what stands before them matters."""
+    z = simulated(200, 3, 9)[:30]
+    for presample in ("target", "zeros", "ones"):
+        dynamics = rc.DCC(presample=presample, margins=None)._dynamics(z)
+        theta = np.array([0.1, 0.8])
+        base = dynamics.target(theta)
+        by_target = dynamics.adjoints(theta, False)[1]
+        bump = np.zeros((3, 3))
+        bump[0, 2] = bump[2, 0] = 1e-6
+        high, low = (
+            dataclasses.replace(dynamics, given=base + s * bump).total(theta)[0] for s in (1, -1)
+        )
+        assert by_target[0, 2] + by_target[2, 0] == pytest.approx((high - low) / 2e-6, rel=1e-5)
+
+
 class TestTargetRule:
     @pytest.mark.parametrize("kind", ["correlation", "covariance"])
     @pytest.mark.parametrize("shrinkage", [0.0, 0.3])
@@ -344,6 +360,17 @@ class TestDraws:
                 assert np.isfinite(futures.returns).all()
                 off = futures.correlation if fit is result else futures.correlation[:, :, 0, 1]
                 assert np.abs(off).max() < 1
+
+    def test_draws_stay_where_the_likelihood_is(self):
+        """Next to a persistence of one, where the expansion is good for small steps only."""
+        for world, n, seed in (("recurrent", 800, 104), ("one_break", 1500, 4)):
+            result = rc.DCC().fit(rc.simulate(world, n_obs=n, rng=seed).returns)
+            draws = result._draw_parameters(400, np.random.default_rng(0))
+            best = result.dynamics.total(result.params.to_numpy())[0]
+            lost = best - np.array([result.dynamics.value(t) for t in draws.theta])
+            assert lost.max() < 30
+                assert np.quantile(lost, 0.9) < 15
+            assert np.median(draws.theta.sum(axis=1)) > 0.9
 
     def test_nearly_collinear_assets_can_be_drawn(self):
         z = np.random.default_rng(0).standard_normal((500, 2))

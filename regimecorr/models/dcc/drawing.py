@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh
 from scipy.special import expit, logit
+from scipy.stats import chi2
 
 from regimecorr.models.base import Array
 from regimecorr.models.dcc.dynamics import Dynamics
@@ -117,8 +118,32 @@ def _draw_theta(inference: Inference, weights: Array, noise: Array) -> Array:
 
     bread = positive_bread(-jacobian(gradient, at))
     precision = 1.0 / coordinates.prior_sd**2
-    push = (weights - 1.0) @ rows + noise * np.sqrt(precision)
-    return coordinates.natural(at + push @ np.linalg.inv(bread + np.diag(precision)))
+    inverse = np.linalg.inv(bread + np.diag(precision))
+    steps = ((weights - 1.0) @ rows + noise * np.sqrt(precision)) @ inverse
+    scores = inference.scores @ jacobian(coordinates.natural, at)
+    outer = scores.T @ scores + np.diag(precision)
+    # How much wider than the likelihood says quasi maximum likelihood spreads, within reason.
+    inflation = float(np.clip(np.abs(np.linalg.eigvals(inverse @ outer)).max(), 1.0, 5.0))
+    limit = 0.5 * inflation * float(chi2.ppf(0.999, at.size))
+    return _shortened(dynamics, coordinates, at, steps, limit)
+
+
+def _shortened(
+    dynamics: Dynamics, coordinates: Coordinates, at: Array, steps: Array, limit: float
+) -> Array:
+    """Halve steps until the log-likelihood falls by no more than a limit.
+
+    Next to a persistence of one the expansion holds for small steps only; the limit is what one
+    normal draw in a thousand would lose.
+    """
+    best = dynamics.value(coordinates.natural(at))
+    out = np.empty((len(steps), at.size))
+    for row, step in zip(out, steps, strict=True):
+        for halvings in range(20):
+            row[:] = coordinates.natural(at + 0.5**halvings * step)
+            if best - dynamics.value(row) <= limit:
+                break
+    return out
 
 
 class Coordinates:

@@ -27,8 +27,11 @@ UNIT_MARGIN = 1e-6
 NU_LIMITS = (2.05, 200.0)
 # Starts that lead to within this many points of log-likelihood have found the same optimum.
 _AGREE = 1e-3
-_SHOCKS = (0.01, 0.03, 0.1)
-_PERSISTENCES = (0.999, 0.99, 0.97, 0.9, 0.6)
+_SHOCKS = (0.002, 0.01, 0.03, 0.1)
+_PERSISTENCES = (0.999, 0.99, 0.97, 0.9, 0.6, 0.2)
+_MOST_FOLLOWED = 16
+# Gain in log-likelihood over a constant correlation above which dynamics are clear.
+_CLEAR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +106,42 @@ def starting_values(dynamics: Dynamics) -> list[tuple[str, Array]]:
     """Grid of starts over the weight of shocks and the persistence, each with its group.
 
     With several lags the weights lie on all of them, on the first or on the last; asymmetry has a
-    small or a large part of the shocks.
+    small or a large part of the shocks. Members of a group differ in persistence, above or below
+    .95.
     """
     layout = dynamics.layout
     tail = [8.0] * layout.heavy
     if layout.n_dynamic == 0:
         return [("all", np.array(tail))]
-    loads = ("all", "first", "last") if max(layout.p, layout.q) > 1 else ("all",)
+    loads_p = ("all", "first", "last") if layout.p > 1 else ("all",)
+    loads_q = ("all", "first", "last") if layout.q > 1 else ("all",)
     parts = (0.25, 2.0) if layout.asymmetric else (0.0,)
     persistences = _PERSISTENCES if layout.q else (0.0,)
     starts = []
-    for shock, load, part in itertools.product(_SHOCKS, loads, parts):
+    for shock, on_p, on_q, part in itertools.product(_SHOCKS, loads_p, loads_q, parts):
         for persistence in persistences:
-            head = _spread(shock, layout.p, load)
-            asymmetry = [part * shock] if layout.asymmetric else []
             left = persistence - shock - dynamics.delta * part * shock
-            body = _spread(left, layout.q, load)
-            group = f"{shock:g} {load} {part:g}"
+            if left < 0.0 and layout.q:
+                continue
+            head, body = _spread(shock, layout.p, on_p), _spread(left, layout.q, on_q)
+            asymmetry = [part * shock] if layout.asymmetric else []
+            group = f"{shock:g} {on_p} {on_q} {part:g} {persistence > 0.95}"
             starts.append((group, np.array([*head, *body, *asymmetry, *tail])))
+    return starts + _nested_starts(dynamics)
+
+
+def _nested_starts(dynamics: Dynamics) -> list[tuple[str, Array]]:
+    """The optimum with one lag, on every lag of a longer model."""
+    layout = dynamics.layout
+    if layout.q == 0 or max(layout.p, layout.q) == 1:
+        return []
+    small = dataclasses.replace(layout, p=1, q=1)
+    theta = estimate(dataclasses.replace(dynamics, layout=small)).optimum.theta
+    starts = []
+    for i, j in itertools.product(range(layout.p), range(layout.q)):
+        head, body = np.zeros(layout.p), np.zeros(layout.q)
+        head[i], body[j] = theta[0], theta[1]
+        starts.append((f"nested {i} {j}", np.concatenate([head, body, theta[2:]])))
     return starts
 
 
@@ -133,9 +154,10 @@ def _spread(total: float, lags: int, load: str) -> list[float]:
 
 
 def estimate(dynamics: Dynamics) -> Estimate:
-    """Screen all starts by their likelihood, follow the best of every group.
+    """Screen all starts by their likelihood, and follow the best of every group.
 
-    The plain models with one lag have one optimum: there the second that agrees ends the search.
+    A plain model with one lag and clear dynamics has one optimum: there the second start that
+    agrees ends the search. Weak dynamics have several, next to none being one of them.
     """
     layout = dynamics.layout
     groups, starts = zip(*starting_values(dynamics), strict=True)
@@ -145,8 +167,9 @@ def estimate(dynamics: Dynamics) -> Estimate:
     reached = np.full(len(starts), np.nan)
     fine = np.zeros(len(starts), dtype=bool)
     best: Optimum | None = None
-    thorough = layout.n_dynamic > 2 or dynamics.corrected
-    followed = pd.Series(groups).iloc[order].drop_duplicates().index
+    followed = list(pd.Series(groups).iloc[order].drop_duplicates().index)
+    nested = [i for i in followed if groups[i].startswith("nested")]
+    followed = nested + [i for i in followed if i not in nested][:_MOST_FOLLOWED]
     for index in followed:
         if layout.size == 0:
             best = _nothing_to_estimate(begun[0])
@@ -157,7 +180,7 @@ def estimate(dynamics: Dynamics) -> Estimate:
             reached[index] = dynamics.value(near)
             if reached[index] < best.value + _AGREE:
                 fine[index] = best.converged and reached[index] > best.value - _AGREE
-                if fine[index] and not thorough:
+                if fine[index] and _has_one_optimum(dynamics, best):
                     break
                 continue
         found = maximise(dynamics.total, starts[index], region)
@@ -173,6 +196,16 @@ def estimate(dynamics: Dynamics) -> Estimate:
     best, unidentified = _without_dynamics(dynamics, best, region)
     message, converged = _verdict(best, unidentified, is_flat(best, region))
     return Estimate(best, table, message, converged)
+
+
+def _has_one_optimum(dynamics: Dynamics, best: Optimum) -> bool:
+    """Whether the model is plain, and clearly better than a constant correlation."""
+    layout = dynamics.layout
+    if layout.n_dynamic > 2 or dynamics.corrected:
+        return False
+    constant = best.theta.copy()
+    constant[: layout.n_dynamic] = 0.0
+    return best.value - dynamics.value(constant) > _CLEAR
 
 
 def _nothing_to_estimate(value: float) -> Optimum:
