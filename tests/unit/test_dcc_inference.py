@@ -369,7 +369,7 @@ class TestDraws:
             best = result.dynamics.total(result.params.to_numpy())[0]
             lost = best - np.array([result.dynamics.value(t) for t in draws.theta])
             assert lost.max() < 30
-                assert np.quantile(lost, 0.9) < 15
+            assert np.quantile(lost, 0.9) < 15
             assert np.median(draws.theta.sum(axis=1)) > 0.9
 
     def test_nearly_collinear_assets_can_be_drawn(self):
