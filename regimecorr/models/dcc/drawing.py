@@ -125,7 +125,12 @@ def _draw_theta(inference: Inference, weights: Array, noise: Array) -> Array:
     # How much wider than the likelihood says quasi maximum likelihood spreads, within reason.
     inflation = float(np.clip(np.abs(np.linalg.eigvals(inverse @ outer)).max(), 1.0, 5.0))
     limit = 0.5 * inflation * float(chi2.ppf(0.999, at.size))
-    return _shortened(dynamics, coordinates, at, steps, limit)
+    expected = 0.5 * np.einsum("dk,kl,dl->d", steps, bread, steps)
+    # Steps that are short by the expansion, and in every coordinate, need no look.
+    far = (expected > 0.3 * limit) | (np.abs(steps).max(axis=1) > 0.7)
+    out = coordinates.natural(at + steps)
+    out[far] = _shortened(dynamics, coordinates, at, steps[far], limit)
+    return out
 
 
 def _shortened(
