@@ -118,12 +118,14 @@ def pair_correlation(Q, dQ):
     rho = np.empty(n)
     drho = np.empty((n, dQ.shape[1]))
     for t in range(n):
-        scale = math.sqrt(Q[t, 0] * Q[t, 1])
-        r = Q[t, 2] / scale
+        first = 1.0 / Q[t, 0]
+        second = 1.0 / Q[t, 1]
+        scale = math.sqrt(first * second)
+        r = Q[t, 2] * scale
         rho[t] = r
         for k in range(dQ.shape[1]):
-            relative = dQ[t, k, 0] / Q[t, 0] + dQ[t, k, 1] / Q[t, 1]
-            drho[t, k] = dQ[t, k, 2] / scale - 0.5 * r * relative
+            relative = dQ[t, k, 0] * first + dQ[t, k, 1] * second
+            drho[t, k] = dQ[t, k, 2] * scale - 0.5 * r * relative
     return rho, drho
 
 
@@ -143,7 +145,8 @@ def add_pair_scores(x, rho, drho, nu, rows, score):
         r = rho[t]
         one = 1.0 - r * r
         form = x[t, 0] + x[t, 1] - 2.0 * r * x[t, 2]
-        q = form / one
+        inverse = 1.0 / one
+        q = form * inverse
         if normal:
             weight = 1.0
             rows[t] += log_const - 0.5 * (math.log(one) + q)
@@ -154,7 +157,7 @@ def add_pair_scores(x, rho, drho, nu, rows, score):
             score[t, k_all] += (
                 1.0 / nu - 1.0 / (nu - 2.0) - 0.5 * log_tail + 0.5 * weight * q / (nu - 2.0)
             )
-        dr = r / one + weight * (x[t, 2] / one - r * form / (one * one))
+        dr = inverse * (r + weight * (x[t, 2] - r * q))
         for k in range(k_all):
             score[t, k] += dr * drho[t, k]
 
