@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from regimecorr.models.dcc import DCC
     from regimecorr.models.drifting import DriftingCorrelation
     from regimecorr.models.margins import GARCH
-    from regimecorr.models.switching import SwitchingCorrelation
+    from regimecorr.models.switching import SwitchingCorrelation, SwitchingDCC
     from regimecorr.verdict import Verdict
     from regimecorr.worlds import simulate
 
@@ -36,6 +36,7 @@ _HOME = {
     "ConstantCorrelation": "models.constant",
     "DriftingCorrelation": "models.drifting",
     "SwitchingCorrelation": "models.switching",
+    "SwitchingDCC": "models.switching",
     "Verdict": "verdict",
     "assess": "assessment",
     "audit_levels": "inference.levels",
@@ -53,6 +54,7 @@ __all__ = [
     "ConstantCorrelation",
     "DriftingCorrelation",
     "SwitchingCorrelation",
+    "SwitchingDCC",
     "Verdict",
     "__version__",
     "assess",

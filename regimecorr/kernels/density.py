@@ -26,6 +26,26 @@ def log_density(z1, z2, rho, nu):
 
 
 @njit(cache=True, nogil=True)
+def density_slopes(x, y, r, nu):
+    """Derivatives of one log density by the correlation, and by ``nu`` (0 for normal errors)."""
+    one = 1.0 - r * r
+    form = x * x + y * y - 2.0 * r * x * y
+    q = form / one
+    by_nu = 0.0
+    weight = 1.0
+    if not np.isinf(nu):
+        weight = (nu + 2.0) / (nu - 2.0 + q)
+        by_nu = (
+            1.0 / nu
+            - 1.0 / (nu - 2.0)
+            - 0.5 * math.log1p(q / (nu - 2.0))
+            + 0.5 * weight * q / (nu - 2.0)
+        )
+    by_rho = r / one + weight * (x * y / one - r * form / (one * one))
+    return by_rho, by_nu
+
+
+@njit(cache=True, nogil=True)
 def density_table(z, rho, nu):
     """Densities of every row at every correlation of a grid, divided by the row's maximum.
 

@@ -11,18 +11,22 @@ import math
 import numpy as np
 from numba import njit
 
-from regimecorr.kernels.density import log_density
+from regimecorr.kernels.density import density_slopes, log_density
 
 
 @njit(cache=True, nogil=True)
 def regime_log_densities(z, rho, nu):
-    """Log densities (n_obs, n_regimes)."""
+    """Log densities (n_obs, K); ``rho`` is (K,), or (n_obs, K) where it changes by row."""
     n = z.shape[0]
-    k = rho.shape[0]
+    k = rho.shape[-1]
     out = np.empty((n, k))
     for t in range(n):
+        if rho.ndim == 2:
+            here = rho[t]
+        else:
+            here = rho
         for j in range(k):
-            out[t, j] = log_density(z[t, 0], z[t, 1], rho[j], nu)
+            out[t, j] = log_density(z[t, 0], z[t, 1], here[j], nu)
     return out
 
 
@@ -67,46 +71,51 @@ def regime_density_scores(z, rho, nu):
     """Log densities (n_obs, K) of a pair, and their derivatives by ``rho_k`` and by ``nu``.
 
     Both derivatives are (n_obs, K): density k depends on its own correlation only. Those by ``nu``
-    are 0 for normal errors.
+    are 0 for normal errors. ``rho`` is (K,), or (n_obs, K) where it changes by row.
     """
     n = z.shape[0]
-    k = rho.shape[0]
+    k = rho.shape[-1]
     out = np.empty((n, k))
     by_rho = np.empty((n, k))
-    by_nu = np.zeros((n, k))
-    normal = np.isinf(nu)
+    by_nu = np.empty((n, k))
     for t in range(n):
-        x = z[t, 0]
-        y = z[t, 1]
+        if rho.ndim == 2:
+            here = rho[t]
+        else:
+            here = rho
         for j in range(k):
-            r = rho[j]
-            one = 1.0 - r * r
-            form = x * x + y * y - 2.0 * r * x * y
-            q = form / one
-            out[t, j] = log_density(x, y, r, nu)
-            weight = 1.0 if normal else (nu + 2.0) / (nu - 2.0 + q)
-            by_rho[t, j] = r / one + weight * (x * y / one - r * form / (one * one))
-            if not normal:
-                by_nu[t, j] = (
-                    1.0 / nu
-                    - 1.0 / (nu - 2.0)
-                    - 0.5 * math.log1p(q / (nu - 2.0))
-                    + 0.5 * weight * q / (nu - 2.0)
-                )
+            out[t, j] = log_density(z[t, 0], z[t, 1], here[j], nu)
+            by_rho[t, j], by_nu[t, j] = density_slopes(z[t, 0], z[t, 1], here[j], nu)
     return out, by_rho, by_nu
 
 
 @njit(cache=True, nogil=True)
-def hamilton_scores(log_dens, by_rho, by_nu, transition, start, start_slopes):
+def weighted_density_scores(z, rho, nu, weights):
+    """Slopes of a pair's log densities, summed with weights (n_obs, K): by rho (K,), by nu."""
+    by_rho = np.zeros(rho.shape[0])
+    by_nu = 0.0
+    for t in range(z.shape[0]):
+        for j in range(rho.shape[0]):
+            first, second = density_slopes(z[t, 0], z[t, 1], rho[j], nu)
+            by_rho[j] += weights[t, j] * first
+            by_nu += weights[t, j] * second
+    return by_rho, by_nu
+
+
+@njit(cache=True, nogil=True)
+def chain_scores(log_dens, by_own, by_nu, transition, start, start_slopes):
     """Likelihood of each row (n_obs,) and its exact derivatives (n_obs, P), run forward.
 
-    The P directions are the K correlations, the K (K - 1) moves ``p_ij`` (row by row, the
-    probability of staying giving way) and ``nu``. ``start_slopes`` (K (K - 1), K) are the
-    derivatives of the first row's regime probabilities by the moves.
+    ``by_own`` (n_obs, K, m) are the derivatives of density k by the m parameters of regime k, and
+    ``by_nu`` (n_obs, K) those by a parameter of all regimes. The P directions are the K m own
+    parameters, regime by regime, the K (K - 1) moves ``p_ij`` (row by row, the probability of
+    staying giving way) and ``nu``. ``start_slopes`` (K (K - 1), K) are the derivatives of the first
+    row's regime probabilities by the moves.
     """
-    n, k = log_dens.shape
+    n, k, m = by_own.shape
+    own = k * m
     moves = k * (k - 1)
-    size = k + moves + 1
+    size = own + moves + 1
     loglik = np.empty(n)
     score = np.empty((n, size))
     filtered = np.empty(k)
@@ -119,7 +128,7 @@ def hamilton_scores(log_dens, by_rho, by_nu, transition, start, start_slopes):
             predicted[:] = start
             ahead[:] = 0.0
             for move in range(moves):
-                ahead[k + move] = start_slopes[move]
+                ahead[own + move] = start_slopes[move]
         else:
             for j in range(k):
                 mass = 0.0
@@ -132,7 +141,7 @@ def hamilton_scores(log_dens, by_rho, by_nu, transition, start, start_slopes):
                     for i in range(k):
                         mass += slopes[p, i] * transition[i, j]
                     ahead[p, j] = mass
-            move = k
+            move = own
             for i in range(k):
                 for j in range(k):
                     if i != j:
@@ -158,8 +167,9 @@ def hamilton_scores(log_dens, by_rho, by_nu, transition, start, start_slopes):
             change = 0.0
             for j in range(k):
                 relative = ahead[p, j] / predicted[j] if predicted[j] > 0.0 else 0.0
-                if p == j:
-                    relative += by_rho[t, j]
+                if p < own:
+                    if p // m == j:
+                        relative += by_own[t, j, p % m]
                 elif p == size - 1:
                     relative += by_nu[t, j]
                 slopes[p, j] = filtered[j] * relative

@@ -28,6 +28,7 @@ SPECIFICATIONS = (
     "DriftingCorrelation",
     "GARCH",
     "SwitchingCorrelation",
+    "SwitchingDCC",
 )
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, "Verdict", "datasets", "__version__"}
 ON_A_PAIR = ("assess", "audit_levels", "find_episodes", "rolling_correlation")

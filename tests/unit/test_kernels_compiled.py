@@ -25,6 +25,8 @@ PATHS = RNG.standard_normal((4, 25, 2))
 DRAW = np.array([0, 0, 1, 1])
 TWO = np.array([0.3, 0.4])
 UNIFORMS = RNG.random((4, 25))
+CORNERS = np.array([[[1.0, 1.1, 0.3], [0.9, 1.0, 0.5]]] * 2)
+STATES = (UNIFORMS > 0.5).astype(np.int64)
 NORMALS = RNG.standard_normal((4, 25))
 # Four assets, p = q = 2, asymmetric, and one direction of the target: six derivatives.
 Z4 = RNG.standard_normal((N, 4))
@@ -95,16 +97,13 @@ def _zeros(*shapes):
     return [np.zeros(shape) for shape in shapes]
 
 
-def _hamilton_scores():
+def _chain_scores():
     from regimecorr.kernels.hamilton import regime_density_scores
 
     slopes = np.array([[-0.3, 0.3], [0.2, -0.2]])
-    return (
-        *regime_density_scores(Z, np.array([0.1, 0.6]), 6.0),
-        TRANSITION,
-        START,
-        slopes,
-    )
+    dens, by_rho, by_nu = regime_density_scores(Z, np.array([0.1, 0.6]), 6.0)
+    by_own = np.stack([by_rho, 0.5 * by_rho], axis=2)
+    return dens, by_own, by_nu, TRANSITION, START, slopes
 
 
 CALLS = {
@@ -170,19 +169,23 @@ CALLS = {
     "hamilton.regime_log_densities": lambda: (Z, np.array([0.1, 0.6]), 6.0),
     "hamilton.hamilton_filter": lambda: _hamilton()[0],
     "hamilton.regime_density_scores": lambda: (Z, np.array([0.1, 0.6]), 6.0),
-    "hamilton.hamilton_scores": _hamilton_scores,
+    "hamilton.weighted_density_scores": lambda: (Z, np.array([0.1, 0.6]), 6.0, RNG.random((N, 2))),
+    "hamilton.chain_scores": _chain_scores,
     "hamilton.kim_smoother": lambda: (*_hamilton()[1][1:], TRANSITION),
     "hamilton.viterbi_path": lambda: _hamilton()[0],
     "hamilton.sample_regimes_backward": lambda: (_hamilton()[1][2], TRANSITION, RNG.random((5, N))),
     "paths.correlate": lambda: (PATHS, np.full((4, 25), 0.3)),
     "paths.break_paths": lambda: (TWO.repeat(2), DRAW, TWO / 3, TWO, TWO, UNIFORMS, NORMALS, 2.65),
     "paths.autoregressive_paths": lambda: (TWO.repeat(2), DRAW, TWO, TWO * 2, TWO, NORMALS, 2.65),
-    "paths.regime_paths": lambda: (
+    "density.density_slopes": lambda: (0.3, -1.2, 0.4, 6.0),
+    "regimes.regime_states": lambda: (DRAW, DRAW, np.cumsum([TRANSITION] * 2, axis=2), UNIFORMS),
+    "regimes.correlate_by_state": lambda: (PATHS, DRAW, STATES, np.array([[np.eye(2)] * 2] * 2)),
+    "regimes.regime_dcc_paths": lambda: (
+        PATHS,
         DRAW,
-        DRAW,
-        np.array([[0.1, 0.6]] * 2),
-        np.cumsum([TRANSITION] * 2, axis=2),
-        UNIFORMS,
+        STATES,
+        *(np.array([TWO, TWO]) * s for s in (1.0, 0.2, 1.5)),
+        CORNERS,
     ),
     "resample.stationary_indices": lambda: (RNG.integers(0, N, N), RNG.random(N), 5.0),
 }

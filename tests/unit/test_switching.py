@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import warnings
 
@@ -12,17 +13,13 @@ import pytest
 import regimecorr as rc
 from regimecorr.errors import ConvergenceWarning, DegenerateRegimeWarning, ModelError
 from regimecorr.kernels.density import log_density
-from regimecorr.models.switching.chain import (
-    RegimeParams,
-    pack,
-    stationary,
-    stationary_slopes,
-    unpack,
-)
+from regimecorr.models.switching.chain import RegimeParams, stationary, stationary_slopes
+from regimecorr.models.switching.coordinates import pack, unpack
+from regimecorr.models.switching.emissions import PairEmission
 
-TWO = RegimeParams(np.array([0.1, 0.65]), np.array([[0.98, 0.02], [0.03, 0.97]]), 7.0)
+TWO = RegimeParams(np.array([[0.1], [0.65]]), np.array([[0.98, 0.02], [0.03, 0.97]]), 7.0)
 THREE = RegimeParams(
-    np.array([-0.2, 0.3, 0.7]),
+    np.array([[-0.2], [0.3], [0.7]]),
     np.array([[0.95, 0.03, 0.02], [0.02, 0.96, 0.02], [0.01, 0.04, 0.95]]),
     np.inf,
 )
@@ -32,11 +29,11 @@ def simulated(n: int, seed: int, p: RegimeParams = TWO) -> np.ndarray:
     rng = np.random.default_rng(seed)
     state, out = 0, np.empty((n, 2))
     for t in range(n):
-        state = rng.choice(p.rho.size, p=p.transition[state])
+        state = rng.choice(p.n_regimes, p=p.transition[state])
         e = rng.standard_normal(2)
         if np.isfinite(p.nu):
             e *= np.sqrt((p.nu - 2) / rng.chisquare(p.nu))
-        r = p.rho[state]
+        r = p.own[state, 0]
         out[t] = e[0], r * e[0] + np.sqrt(1 - r * r) * e[1]
     return out
 
@@ -55,33 +52,34 @@ class TestScores:
     @pytest.mark.parametrize("params", [TWO, THREE], ids=["two, t", "three, normal"])
     @pytest.mark.parametrize("uniform", [False, True])
     def test_are_the_derivatives(self, z, params, uniform):
-        k = params.rho.size
-        first = np.full(k, 1.0 / k) if uniform else None
-        theta = params.vector
-        rows, score = RegimeParams.from_vector(theta, k, first).scores(z[:300])
+        k = params.n_regimes
+        emission = PairEmission(z[:300])
+        p = dataclasses.replace(params, first=np.full(k, 1.0 / k) if uniform else None)
+        theta = p.vector
+        rows, score = p.scores(emission)
         for i in range(theta.size):
             step = np.zeros(theta.size)
             step[i] = 1e-5 * max(theta[i], 0.05)
-            high, low = (
-                RegimeParams.from_vector(theta + s * step, k, first).filter(z[:300])[0]
-                for s in (1, -1)
-            )
+            high, low = (p.from_vector(theta + s * step).filter(emission)[0] for s in (1, -1))
             numeric = (high - low) / (2 * step[i])
             size = np.abs(numeric).max()
             np.testing.assert_allclose(score[:, i] / size, numeric / size, atol=1e-7)
-        assert rows.sum() == pytest.approx(params.filter(z[:300])[0].sum(), abs=5.0)
+        value, gradient = p.gradient(emission)
+        assert rows.sum() == pytest.approx(p.filter(emission)[0].sum(), rel=1e-12)
+        assert value == pytest.approx(rows.sum(), rel=1e-12)
+        np.testing.assert_allclose(gradient, score.sum(axis=0), rtol=1e-8, atol=1e-8)
 
     def test_likelihood_is_the_sum_over_all_paths(self, z):
         for first in (None, np.array([0.5, 0.5]), np.array([1.0, 0.0])):
-            p = RegimeParams(TWO.rho, TWO.transition, TWO.nu, first)
+            p = dataclasses.replace(TWO, first=first)
             total = 0.0
             for path in itertools.product(range(2), repeat=9):
                 chance = p.start[path[0]]
                 for a, b in itertools.pairwise(path):
                     chance *= p.transition[a, b]
-                density = sum(log_density(*z[t], p.rho[s], p.nu) for t, s in enumerate(path))
+                density = sum(log_density(*z[t], p.own[s, 0], p.nu) for t, s in enumerate(path))
                 total += chance * np.exp(density)
-            assert p.scores(z[:9])[0].sum() == pytest.approx(np.log(total), rel=1e-12)
+            assert p.scores(PairEmission(z[:9]))[0].sum() == pytest.approx(np.log(total), rel=1e-12)
 
     def test_stationary_distribution_moves_with_the_moves(self):
         slopes = stationary_slopes(THREE.transition)
@@ -90,26 +88,31 @@ class TestScores:
             step = np.zeros(theta.size)
             step[3 + i] = 1e-6
             high, low = (
-                stationary(RegimeParams.from_vector(theta + s * step, 3).transition)
-                for s in (1, -1)
+                stationary(THREE.from_vector(theta + s * step).transition) for s in (1, -1)
             )
             np.testing.assert_allclose(slopes[i], (high - low) / 2e-6, atol=1e-7)
 
     def test_one_impossible_row_is_survived(self, z):
         wild = z[:400].copy()
         wild[200] = [60.0, -60.0]
-        p = RegimeParams(np.array([0.2, 0.9]), TWO.transition, np.inf)
-        rows, score = p.scores(wild)
+        p = RegimeParams(np.array([[0.2], [0.9]]), TWO.transition, np.inf)
+        rows, score = p.scores(PairEmission(wild))
         assert np.isfinite(rows).all()
         assert np.isfinite(score).all()
+        assert np.isfinite(p.gradient(PairEmission(wild))[1]).all()
 
     @pytest.mark.parametrize("params", [TWO, THREE])
-    def test_coordinates(self, params):
-        k = params.rho.size
-        back = RegimeParams.from_vector(params.vector, k)
+    def test_coordinates(self, z, params):
+        emission = PairEmission(z)
+        back = params.from_vector(params.vector)
         np.testing.assert_allclose(back.transition, params.transition)
-        wide = unpack(pack(params), k)
+        u = pack(emission, params)
+        wide, slopes = unpack(emission, u, params)
         np.testing.assert_allclose(wide.vector, params.vector, rtol=1e-9)
+        for i in range(u.size):
+            step = 1e-6 * np.eye(u.size)[i]
+            high, low = (unpack(emission, u + s * step, params)[0].vector for s in (1, -1))
+            np.testing.assert_allclose(slopes[:, i], (high - low) / 2e-6, atol=1e-8)
 
 
 class TestFit:
@@ -120,8 +123,8 @@ class TestFit:
             for side in (-1, 1):
                 step = np.zeros(theta.size)
                 step[i] = side * 0.05 * theta[i]
-                near = RegimeParams.from_vector(theta + step, 2)
-                assert near.filter(z)[0].sum() < best
+                near = fitted._found.from_vector(theta + step)
+                assert near.filter(PairEmission(z))[0].sum() < best
         assert fitted.converged
         assert fitted.convergence["newton_gain"] < 1e-9
         assert fitted.loglikelihoods[0] == pytest.approx(best, abs=1e-6)
@@ -135,7 +138,7 @@ class TestFit:
         hessian = np.empty((k, k))
 
         def value(shift):
-            return RegimeParams.from_vector(theta + shift, 2).filter(z)[0].sum()
+            return fitted._found.from_vector(theta + shift).filter(PairEmission(z))[0].sum()
 
         for i, j in itertools.product(range(k), repeat=2):
             a, b = np.eye(k)[i] * size[i], np.eye(k)[j] * size[j]
@@ -146,7 +149,7 @@ class TestFit:
         np.testing.assert_allclose(
             fitted.standard_errors("hessian"), np.sqrt(np.diag(inverse)), rtol=2e-2
         )
-        scores = fitted._found.scores(z)[1]
+        scores = fitted._found.scores(PairEmission(z))[1]
         opg = np.linalg.inv(scores.T @ scores)
         np.testing.assert_allclose(fitted.standard_errors("opg"), np.sqrt(np.diag(opg)), rtol=1e-6)
         robust = inverse @ (scores.T @ scores) @ inverse
@@ -162,7 +165,7 @@ class TestFit:
         sample = simulated(4000, 3, THREE)
         result = rc.SwitchingCorrelation(n_regimes=3, dist=dist, margins=None).fit(sample)
         assert list(result.regime_correlations.index) == ["low", "middle", "high"]
-        np.testing.assert_allclose(result.regime_correlations, THREE.rho, atol=0.15)
+        np.testing.assert_allclose(result.regime_correlations, THREE.own[:, 0], atol=0.15)
         assert (np.diff(result.regime_correlations) > 0).all()
 
     def test_first_row(self, z):
@@ -187,7 +190,7 @@ class TestFit:
 
     def test_no_regimes_at_all(self):
         """One constant correlation: told as flat, on a bound, or as a regime without rows."""
-        sample = simulated(1000, 5, RegimeParams(np.array([0.4, 0.4]), TWO.transition, np.inf))
+        sample = simulated(1000, 5, RegimeParams(np.array([[0.4], [0.4]]), TWO.transition, np.inf))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             result = rc.SwitchingCorrelation(dist="normal", margins=None).fit(sample)

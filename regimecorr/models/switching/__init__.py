@@ -2,6 +2,6 @@
 
 from regimecorr.models.switching.chain import regime_names
 from regimecorr.models.switching.result import SwitchingResult
-from regimecorr.models.switching.spec import SwitchingCorrelation
+from regimecorr.models.switching.spec import SwitchingCorrelation, SwitchingDCC
 
-__all__ = ["SwitchingCorrelation", "SwitchingResult", "regime_names"]
+__all__ = ["SwitchingCorrelation", "SwitchingDCC", "SwitchingResult", "regime_names"]

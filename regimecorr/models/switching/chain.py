@@ -1,29 +1,23 @@
-"""Parameters of a regime model, natural and unbounded, and the chain's own quantities."""
+"""Parameters of a regime model and the Markov chain's own quantities."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from regimecorr.kernels.hamilton import (
-    hamilton_filter,
-    hamilton_scores,
-    regime_density_scores,
-    regime_log_densities,
-)
+from regimecorr.kernels.hamilton import chain_scores, hamilton_filter, kim_smoother
 from regimecorr.models.base import Array
+from regimecorr.models.switching.emissions import Emission
 
 Initial: TypeAlias = Literal["stationary", "uniform", "estimated"]
-
-RHO_LIMIT = 0.9995
-NU_LIMITS = (2.05, 200.0)
-_MAX_LOGIT = 11.5  # unbounded coordinates: probabilities of staying up to 0.99999
 
 
 def regime_names(n_regimes: int) -> list[str]:
     """Names of regimes sorted by correlation: low ... high."""
+    if n_regimes == 1:
+        return ["only"]
     if n_regimes == 2:
         return ["low", "high"]
     if n_regimes == 3:
@@ -37,8 +31,8 @@ class RegimeParams:
 
     Attributes
     ----------
-    rho : ndarray of shape (K,)
-        Regime correlations.
+    own : ndarray of shape (K, m)
+        Parameters of every regime, as its `Emission` takes them; the correlation for a pair.
     transition : ndarray of shape (K, K)
         ``transition[i, j] = P(S_t = j | S_{t-1} = i)``.
     nu : float
@@ -47,17 +41,25 @@ class RegimeParams:
         Regime probabilities of the first row; None for the stationary distribution.
     """
 
-    rho: Array
+    own: Array
     transition: Array
     nu: float
     first: Array | None = None
 
-    def ordered(self) -> RegimeParams:
-        """Return the same parameters with regimes sorted by correlation."""
-        order = np.argsort(self.rho, kind="stable")
-        matrix = np.ascontiguousarray(self.transition[np.ix_(order, order)])
-        first = None if self.first is None else self.first[order]
-        return RegimeParams(self.rho[order], matrix, self.nu, first)
+    @property
+    def n_regimes(self) -> int:
+        """Number of regimes."""
+        return len(self.own)
+
+    def ordered(self, level: Array) -> RegimeParams:
+        """Return the same parameters with regimes sorted by a level (K,)."""
+        order = np.argsort(level, kind="stable")
+        return replace(
+            self,
+            own=self.own[order],
+            transition=np.ascontiguousarray(self.transition[np.ix_(order, order)]),
+            first=None if self.first is None else self.first[order],
+        )
 
     @property
     def start(self) -> Array:
@@ -66,41 +68,63 @@ class RegimeParams:
 
     @property
     def vector(self) -> Array:
-        """Natural parameters: correlations, moves ``p_ij`` row by row, ``nu`` of t errors."""
-        off = ~np.eye(self.rho.size, dtype=bool)
+        """Parameters by regime, moves ``p_ij`` row by row, ``nu`` of t errors."""
+        off = ~np.eye(self.n_regimes, dtype=bool)
         tail = [] if np.isinf(self.nu) else [self.nu]
-        return np.concatenate([self.rho, self.transition[off], tail])
+        return np.concatenate([self.own.ravel(), self.transition[off], tail])
 
-    @classmethod
-    def from_vector(cls, theta: Array, k: int, first: Array | None = None) -> RegimeParams:
-        """Inverse of `vector`."""
-        moves = k * (k - 1)
+    def from_vector(self, theta: Array) -> RegimeParams:
+        """Return parameters of the same form with other values; the inverse of `vector`."""
+        k = self.n_regimes
+        own, moves = self.own.size, k * (k - 1)
         matrix = np.zeros((k, k))
-        matrix[~np.eye(k, dtype=bool)] = theta[k : k + moves]
+        matrix[~np.eye(k, dtype=bool)] = theta[own : own + moves]
         np.fill_diagonal(matrix, 1.0 - matrix.sum(axis=1))
-        nu = float(theta[-1]) if theta.size > k + moves else np.inf
-        return cls(np.ascontiguousarray(theta[:k]), matrix, nu, first)
+        nu = float(theta[-1]) if theta.size > own + moves else np.inf
+        values = np.ascontiguousarray(theta[:own]).reshape(self.own.shape)
+        return replace(self, own=values, transition=matrix, nu=nu)
 
-    def filter(self, z: Array) -> tuple[Array, Array, Array]:
+    def filter(self, emission: Emission) -> tuple[Array, Array, Array]:
         """Log-likelihood of each row, predicted and filtered probabilities."""
-        dens = regime_log_densities(z, self.rho, self.nu)
+        dens = emission.log_densities(self.own, self.nu)
         out: tuple[Array, Array, Array] = hamilton_filter(dens, self.transition, self.start)
         return out
 
-    def scores(self, z: Array) -> tuple[Array, Array]:
+    def gradient(self, emission: Emission) -> tuple[float, Array]:
+        """Log-likelihood and its gradient by `vector`.
+
+        By Fisher's identity: slopes of the complete likelihood, averaged over the smoothed
+        regimes.
+        """
+        k = self.n_regimes
+        rows, predicted, filtered = self.filter(emission)
+        smoothed, counts = kim_smoother(predicted, filtered, self.transition)
+        own, by_nu = emission.pull(self.own, self.nu, smoothed)
+        ratio = np.divide(
+            counts, self.transition, out=np.zeros_like(counts), where=self.transition > 0.0
+        )
+        moves = (ratio - np.diag(ratio)[:, None])[~np.eye(k, dtype=bool)]
+        if self.first is None:
+            moves = moves + stationary_slopes(self.transition) @ (smoothed[0] / self.start)
+        tail = [] if np.isinf(self.nu) else [by_nu]
+        return float(rows.sum()), np.concatenate([own.ravel(), moves, tail])
+
+    def scores(self, emission: Emission) -> tuple[Array, Array]:
         """Log-likelihood of each row and its derivatives (n_obs, P) by `vector`."""
-        k = self.rho.size
-        dens, by_rho, by_nu = regime_density_scores(z, self.rho, self.nu)
+        k = self.n_regimes
+        dens, by_own, by_nu = emission.slopes(self.own, self.nu)
         slopes = np.zeros((k * (k - 1), k))
         if self.first is None:
             slopes = stationary_slopes(self.transition)
-        rows, score = hamilton_scores(dens, by_rho, by_nu, self.transition, self.start, slopes)
+        rows, score = chain_scores(dens, by_own, by_nu, self.transition, self.start, slopes)
         return rows, score[:, : self.vector.size]
 
 
 def stationary(transition: Array) -> Array:
     """Stationary distribution of a transition matrix."""
     k = transition.shape[0]
+    if k == 1:
+        return np.ones(1)
     if k == 2:
         leave = np.array([transition[1, 0], transition[0, 1]])
         total = leave.sum()
@@ -120,26 +144,4 @@ def stationary_slopes(transition: Array) -> Array:
     pi = stationary(transition)
     inverse = np.linalg.inv(np.eye(k) - transition + np.outer(np.ones(k), pi))
     rows = [pi[i] * (inverse[j] - inverse[i]) for i in range(k) for j in range(k) if i != j]
-    return np.array(rows)
-
-
-def pack(p: RegimeParams) -> Array:
-    """Unbounded coordinates: artanh rho, logits of each row against staying, log(nu - 2)."""
-    k = p.rho.size
-    off = ~np.eye(k, dtype=bool)
-    matrix = np.maximum(p.transition, np.exp(-_MAX_LOGIT))
-    logits = np.log(matrix / np.diag(matrix)[:, None])[off]
-    head = [np.arctanh(p.rho), np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT)]
-    return np.concatenate(head if np.isinf(p.nu) else [*head, [np.log(p.nu - 2.0)]])
-
-
-def unpack(u: Array, k: int, first: Array | None = None) -> RegimeParams:
-    """Inverse of `pack`."""
-    moves = k * (k - 1)
-    weights = np.ones((k, k))
-    weights[~np.eye(k, dtype=bool)] = np.exp(np.clip(u[k : k + moves], -_MAX_LOGIT, _MAX_LOGIT))
-    nu = np.inf
-    if u.size > k + moves:
-        nu = float(np.clip(2.0 + np.exp(min(u[-1], 10.0)), *NU_LIMITS))
-    rho = np.clip(np.tanh(u[:k]), -RHO_LIMIT, RHO_LIMIT)
-    return RegimeParams(rho, weights / weights.sum(axis=1, keepdims=True), nu, first)
+    return np.array(rows).reshape(len(rows), k)

@@ -1,39 +1,44 @@
-"""Estimation of the Markov-switching correlation: EM from many starts, then exact Newton steps."""
+"""Estimation of regime models: EM from many starts, then exact Newton steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
-from regimecorr.kernels.hamilton import hamilton_filter, kim_smoother, regime_log_densities
 from regimecorr.models.base import Array
-from regimecorr.models.optimise import Optimum, Region, box, is_flat, maximise
-from regimecorr.models.switching.chain import (
-    NU_LIMITS,
-    RHO_LIMIT,
-    Initial,
-    RegimeParams,
-    regime_names,
+from regimecorr.models.optimise import (
+    Objective,
+    Optimum,
+    central_hessian,
+    climb,
+    free_directions,
+    is_flat,
+    maximise,
 )
+from regimecorr.models.switching.chain import Initial, RegimeParams, regime_names
+from regimecorr.models.switching.coordinates import inside, region_of
+from regimecorr.models.switching.dcc_emission import DCCEmission
+from regimecorr.models.switching.em import em
+from regimecorr.models.switching.emissions import ConstantEmission, Emission, PairEmission
 
-_EM_STEPS = 60
-_EM_TOLERANCE = 1e-4
-# Probability of a move below which a regime counts as left never, or at once.
-_LEAST_MOVE = 1e-7
 # Starts that lead to within this many points of log-likelihood have found the same optimum.
 _AGREE = 1e-2
-_MOST_POLISHED = 2
+# Spread of the regimes' correlations in Fisher z, and probability of staying.
+_DESIGNS = ((0.3, 0.99), (0.6, 0.995), (0.3, 0.998), (0.8, 0.97), (0.15, 0.95), (1.2, 0.9))
+# Weight of shocks and of the past in the regimes of a switching DCC, from calm to none.
+_RECURSIONS = ((0.02, 0.95), (0.05, 0.85), (0.01, 0.5))
+_DCC_FOLLOWED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class RegimeEstimate:
     """Optimum of a regime model, in the order of its correlations.
 
-    ``loglikelihoods`` are those that EM reached from every start, best first; the best ones that
-    differ were polished.
+    ``loglikelihoods`` are those that a climb reached from every start, best first; the best one
+    and the next that differs were polished.
     """
 
     params: RegimeParams
@@ -60,183 +65,190 @@ class RegimeEstimate:
         )
 
 
-def parameter_names(k: int, heavy: bool) -> list[str]:
-    """Names of the natural parameters, in the order of `RegimeParams.vector`."""
-    names = regime_names(k)
-    moves = [f"p_{a}_{b}" for a in names for b in names if a != b]
-    return [*(f"rho_{n}" for n in names), *moves, *(["nu"] if heavy else [])]
-
-
-def region_of(params: RegimeParams) -> Region:
-    """Admissible parameters, with steps that suit the given ones."""
-    k, heavy = params.rho.size, not np.isinf(params.nu)
-    names = parameter_names(k, heavy)
-    moves = k * (k - 1)
-    lower = [-RHO_LIMIT] * k + [_LEAST_MOVE] * moves + [NU_LIMITS[0]] * heavy
-    upper = [RHO_LIMIT] * k + [np.inf] * moves + [NU_LIMITS[1]] * heavy
-    rows, limits, labels = box(len(names), lower, upper, names)
-    for i in range(k):
-        row = np.zeros(len(names))
-        row[k + i * (k - 1) : k + (i + 1) * (k - 1)] = 1.0
-        rows.append(row)
-        limits.append(1.0 - _LEAST_MOVE)
-        labels.append(f"p_{regime_names(k)[i]} = 0")
-    sizes = np.maximum(0.3 * params.vector[k : k + moves], 1e-4)
-    steps = [*[0.02] * k, *sizes, *([0.5] if heavy else [])]
-    return Region(np.array(rows), np.array(limits), tuple(labels), np.diag(steps))
-
-
-def cubic_correlation(cross: float, square: float) -> float:
-    """Constrained maximiser of a weighted bivariate normal likelihood with unit variances.
-
-    ``cross`` is the weighted mean of ``z1 z2`` and ``square`` that of ``z1^2 + z2^2``: the real
-    root in (-1, 1) of ``r^3 - A r^2 + (B - 1) r - A = 0`` with the highest likelihood.
-    """
-    roots = np.roots([1.0, -cross, square - 1.0, -cross])
-    real = roots.real[np.abs(roots.imag) < 1e-9]
-    inside = real[np.abs(real) < 1.0]
-    if inside.size == 0:
-        return float(np.clip(cross, -RHO_LIMIT, RHO_LIMIT))
-    one = 1.0 - inside**2
-    value = -0.5 * np.log(one) - 0.5 * (square - 2.0 * inside * cross) / one
-    return float(np.clip(inside[np.argmax(value)], -RHO_LIMIT, RHO_LIMIT))
-
-
-def _maximise_nu(z: Array, smoothed: Array, rho: Array) -> float:
-    """Expected complete-data likelihood maximised over the tail parameter (ECM step)."""
-
-    def negative(log_shift: float) -> float:
-        dens = regime_log_densities(z, rho, 2.0 + np.exp(log_shift))
-        return -float((smoothed * dens).sum())
-
-    low, high = np.log(NU_LIMITS[0] - 2.0), np.log(NU_LIMITS[1] - 2.0)
-    best = minimize_scalar(negative, bounds=(low, high), method="bounded", options={"xatol": 1e-3})
-    return 2.0 + float(np.exp(best.x))
-
-
-def em(z: Array, start: RegimeParams) -> tuple[RegimeParams, float]:
-    """Expectation maximisation from one start; returns the parameters and the log-likelihood."""
-    p = start
-    k = p.rho.size
-    heavy = not np.isinf(p.nu)
-    cross = z[:, 0] * z[:, 1]
-    square = (z**2).sum(axis=1)
-    last = -np.inf
-    for step in range(_EM_STEPS):
-        dens = regime_log_densities(z, p.rho, p.nu)
-        rows, predicted, filtered = hamilton_filter(dens, p.transition, p.start)
-        loglik = float(rows.sum())
-        smoothed, counts = kim_smoother(predicted, filtered, p.transition)
-        if loglik - last < _EM_TOLERANCE and step > 2:
-            break
-        last = loglik
-        rho = np.empty(k)
-        for j in range(k):
-            weight = smoothed[:, j].copy()
-            mass = weight.sum()
-            if heavy:
-                form = (square - 2.0 * p.rho[j] * cross) / (1.0 - p.rho[j] ** 2)
-                weight *= (p.nu + 2.0) / (p.nu - 2.0 + form)
-            if mass < 1e-3:
-                rho[j] = p.rho[j]
-                continue
-            rho[j] = cubic_correlation(float(weight @ cross / mass), float(weight @ square / mass))
-        counts = np.maximum(counts, 1e-6)
-        nu = _maximise_nu(z, smoothed, rho) if heavy and step % 5 == 0 else p.nu
-        transition = counts / counts.sum(axis=1, keepdims=True)
-        p = RegimeParams(rho, transition, nu, p.first)
-    return p, last
-
-
-def _starts(z: Array, k: int, n_starts: int, heavy: bool, initial: Initial) -> list[RegimeParams]:
-    """Starting points: spreads around the sample correlation with several durations."""
-    sample = float(z[:, 0] @ z[:, 1] / np.sqrt((z[:, 0] @ z[:, 0]) * (z[:, 1] @ z[:, 1])))
-    centre = np.arctanh(np.clip(sample, -0.9, 0.9))
-    position = np.linspace(-1.0, 1.0, k)
-    designs = [(0.3, 0.99), (0.6, 0.995), (0.3, 0.998), (0.8, 0.97), (0.15, 0.95), (1.2, 0.9)]
-    rng = np.random.default_rng(0)  # only extra starts beyond the designed ones are random
-    while len(designs) < n_starts:
-        designs.append((float(rng.uniform(0.1, 1.2)), float(1.0 - 10.0 ** rng.uniform(-3.0, -0.7))))
-    out = []
-    for spread, stay in designs[:n_starts]:
-        matrix = np.full((k, k), (1.0 - stay) / (k - 1))
-        np.fill_diagonal(matrix, stay)
-        rho = np.tanh(centre + spread * position)
-        first = None if initial == "stationary" else np.full(k, 1.0 / k)
-        out.append(RegimeParams(rho, matrix, 8.0 if heavy else np.inf, first))
-    return out
-
-
-def _polished(z: Array, start: RegimeParams) -> tuple[RegimeParams, Optimum]:
-    """Exact optimum near a point, by Newton's steps on the analytic scores."""
-    k = start.rho.size
-
-    def total(theta: Array) -> tuple[float, Array]:
-        rows, score = RegimeParams.from_vector(theta, k, start.first).scores(z)
-        return float(rows.sum()), score.sum(axis=0)
-
-    region = region_of(start)
-    theta = start.vector
-    moves = slice(k, k * k)
-    theta[moves] = np.clip(theta[moves], 2.0 * _LEAST_MOVE, None)
-    theta[:k] = np.clip(theta[:k], -0.999 * RHO_LIMIT, 0.999 * RHO_LIMIT)
-    if not np.isinf(start.nu):
-        theta[-1] = np.clip(theta[-1], NU_LIMITS[0] + 0.01, NU_LIMITS[1] - 0.01)
-    matrix = theta[moves].reshape(k, k - 1)
-    matrix /= np.maximum(1.0, matrix.sum(axis=1, keepdims=True) / (1.0 - 2.0 * _LEAST_MOVE))
-    theta[moves] = matrix.ravel()
-    best = maximise(total, theta, region)
-    return RegimeParams.from_vector(best.theta, k, start.first), best
-
-
 def fit_regimes(
-    z: Array, k: int, *, heavy: bool, n_starts: int, initial: Initial = "stationary"
+    emission: ConstantEmission,
+    k: int,
+    *,
+    heavy: bool,
+    n_starts: int,
+    initial: Initial = "stationary",
 ) -> RegimeEstimate:
-    """Maximise the likelihood: EM from every start, Newton from the best that differ.
+    """Maximise the likelihood: EM and a climb from every start, Newton from the best that differ.
 
     With ``initial="estimated"`` the first row's regime is a parameter: its likelihood is linear
     in the probabilities, so the maximum puts all of it on one regime, and every one is tried.
     """
-    runs = [em(z, start) for start in _starts(z, k, n_starts, heavy, initial)]
-    values = np.array([value for _, value in runs])
-    best: tuple[RegimeParams, Optimum] | None = None
-    polished: list[float] = []
-    for i in np.argsort(values)[::-1]:
-        # The best run, and the next that is not the same optimum as far as EM came.
-        if polished and (len(polished) == _MOST_POLISHED or values[i] > values.max() - 0.05):
-            continue
-        for candidate in _with_first_row(runs[i][0], initial):
-            found = _polished(z, candidate)
-            if best is None or found[1].value > best[1].value:
-                best = found
-        assert best is not None
-        polished.append(best[1].value)
-        values[i] = max(values[i], best[1].value)
-    assert best is not None
-    params, optimum = best
-    order = np.argsort(params.rho, kind="stable")
-    if np.any(order != np.arange(k)):
-        params, optimum = _polished(z, params.ordered())
-    notes = []
+    runs = em_runs(emission, k, heavy=heavy, n_starts=n_starts, initial=initial)
+    starts = [start for params, _ in runs for start in _with_first_row(params, initial)]
+    return _follow(emission, starts)
+
+
+def em_runs(
+    emission: ConstantEmission, k: int, *, heavy: bool, n_starts: int, initial: Initial
+) -> list[tuple[RegimeParams, float]]:
+    """EM from designed starts; three regimes and more also from every split of one fewer."""
+    starts = _starts(emission, k, n_starts, heavy, initial)
+    if k > 2:
+        fewer = em_runs(emission, k - 1, heavy=heavy, n_starts=n_starts, initial=initial)
+        coarse = max(fewer, key=lambda run: run[1])[0]
+        starts += [_split(emission, coarse, regime) for regime in range(k - 1)]
+    return [em(emission, start) for start in starts]
+
+
+def quick_loglikelihood(
+    emission: ConstantEmission, k: int, *, heavy: bool, n_starts: int, initial: Initial
+) -> float:
+    """Maximised log-likelihood to about 1e-5, for repeated samples: EM, then one climb."""
+    runs = em_runs(emission, k, heavy=heavy, n_starts=n_starts, initial=initial)
+    best = max(runs, key=lambda run: run[1])[0]
+    return max(_climbed(emission, start)[1] for start in _with_first_row(best, initial))
+
+
+def fit_dcc_regimes(
+    emission: DCCEmission, k: int, *, heavy: bool, n_starts: int, initial: Initial
+) -> RegimeEstimate:
+    """Maximise the likelihood of a recursion per regime.
+
+    The starts put dynamics on the regimes that EM finds without them, in every combination of
+    regimes that have dynamics and that have next to none; the best are followed.
+    """
+    still = PairEmission(emission.z)
+    runs = em_runs(still, k, heavy=heavy, n_starts=n_starts, initial=initial)
+    runs.sort(key=lambda run: -run[1])
+    starts = []
+    for params, _ in runs[:2]:
+        for combination in np.ndindex(*(len(_RECURSIONS),) * k):
+            recursions = np.array([_RECURSIONS[c] for c in combination])
+            starts.append(replace(params, own=np.column_stack([params.own, recursions])))
+    values = np.array([float(start.filter(emission)[0].sum()) for start in starts])
+    followed = [starts[i] for i in np.argsort(-values, kind="stable")[:_DCC_FOLLOWED]]
+    # Without dynamics the model is the one EM has fitted: never worse than that.
+    followed.append(replace(runs[0][0], own=np.pad(runs[0][0].own, ((0, 0), (0, 2)))))
+    found = _follow(emission, [s for point in followed for s in _with_first_row(point, initial)])
+    return _without_dynamics(emission, found)
+
+
+def _without_dynamics(emission: DCCEmission, found: RegimeEstimate) -> RegimeEstimate:
+    """Where no shock enters a recursion its ``b`` means nothing: it is set to 0, and named."""
+    still = found.params.own[:, 1] < 1e-9
+    if not np.any(still):
+        return found
+    own = found.params.own.copy()
+    own[still, 1:] = 0.0
+    params = replace(found.params, own=own)
+    theta, region = params.vector, region_of(emission, params)
+    objective = _objective(emission, params)
+    value, gradient = objective(theta)
+    hessian = central_hessian(objective, theta, region)
+    held = [3 * i + 2 for i in range(len(own)) if still[i]]
+    active, basis = free_directions(theta, gradient, hessian, region, held)
+    settled = replace(
+        found.optimum, theta=theta, value=value, gradient=gradient, hessian=hessian, basis=basis,
+        bounds_hit=tuple(region.labels[i] for i in active),
+    )  # fmt: skip
+    names = [n for n, s in zip(regime_names(params.n_regimes), still, strict=True) if s]
+    note = (
+        f"No shock enters the correlation of regime {', '.join(names)} (a = 0): it is constant "
+        "within the regime, and its b is not identified and set to 0."
+    )
+    return _reported(emission, params, settled, found.loglikelihoods, note)
+
+
+def _starts(
+    emission: ConstantEmission, k: int, n_starts: int, heavy: bool, initial: Initial
+) -> list[RegimeParams]:
+    """Starting points: spreads around the sample correlation with several durations."""
+    positions = np.linspace(-1.0, 1.0, k) if k > 1 else np.zeros(1)
+    designs = list(_DESIGNS[:1] if k == 1 else _DESIGNS)
+    rng = np.random.default_rng(0)  # only extra starts beyond the designed ones are random
+    while k > 1 and len(designs) < n_starts:
+        designs.append((float(rng.uniform(0.1, 1.2)), float(1.0 - 10.0 ** rng.uniform(-3.0, -0.7))))
+    out = []
+    for spread, stay in designs[:n_starts]:
+        matrix = np.full((k, k), (1.0 - stay) / max(k - 1, 1))
+        np.fill_diagonal(matrix, stay if k > 1 else 1.0)
+        first = None if initial == "stationary" else np.full(k, 1.0 / k)
+        own = emission.spread(spread * positions)
+        out.append(RegimeParams(own, matrix, 8.0 if heavy else np.inf, first))
+    return out
+
+
+def _split(emission: ConstantEmission, coarse: RegimeParams, regime: int) -> RegimeParams:
+    """One regime in two that differ a little and follow each other; the others as they were."""
+    order = [*range(regime + 1), *range(regime, coarse.n_regimes)]
+    own = coarse.own[order]
+    moved = own.copy()
+    moved[regime] = emission.bounded(emission.unbounded(own[[regime]]) - 0.2)[0]
+    moved[regime + 1] = emission.bounded(emission.unbounded(own[[regime]]) + 0.2)[0]
+    matrix = coarse.transition[np.ix_(order, order)].copy()
+    for column in (regime, regime + 1):
+        matrix[:, column] *= 0.5
+    stay = coarse.transition[regime, regime]
+    matrix[regime, [regime, regime + 1]] = 0.95 * stay, 0.05 * stay
+    matrix[regime + 1, [regime, regime + 1]] = 0.05 * stay, 0.95 * stay
+    first = None if coarse.first is None else np.full(len(order), 1.0 / len(order))
+    return RegimeParams(moved, np.ascontiguousarray(matrix), coarse.nu, first)
+
+
+def _objective(emission: Emission, like: RegimeParams) -> Objective:
+    def total(theta: Array) -> tuple[float, Array]:
+        return like.from_vector(theta).gradient(emission)
+
+    return total
+
+
+def _follow(emission: Emission, starts: Sequence[RegimeParams]) -> RegimeEstimate:
+    """Climb from every start, polish the best that differ, and report."""
+    climbed = [_climbed(emission, start) for start in starts]
+    climbed.sort(key=lambda found: -found[1])
+    values = np.array([value for _, value in climbed])
+    best = _polished(emission, climbed[0][0])
+    other = np.flatnonzero(values < values[0] - _AGREE)
+    if other.size:
+        second = _polished(emission, climbed[other[0]][0])
+        best = max(best, second, key=lambda found: found[1].value)
+    level = emission.level(best[0].own)
+    if np.any(np.diff(level) < 0.0):  # sorted, and polished in place: the optimum stands still
+        best = _polished(emission, best[0].ordered(level))
+    return _reported(emission, *best, values)
+
+
+def _reported(
+    emission: Emission, params: RegimeParams, optimum: Optimum, values: Array, *notes: str
+) -> RegimeEstimate:
+    """Say what there is to say about an optimum."""
+    found = list(notes)
     if not optimum.converged:
-        notes.append(
-            f"The regime model did not converge: {optimum.message}; a Newton step promises "
+        found.append(
+            f"The correlation stage did not converge: {optimum.message}; a Newton step promises "
             f"{optimum.decrement:.1e} more log-likelihood."
         )
-    if is_flat(optimum, region_of(params)):
-        notes.append(
+    if is_flat(optimum, region_of(emission, params)):
+        found.append(
             "The log-likelihood is flat along some direction: the data do not tell these regimes "
             "apart, and their standard errors mean nothing."
         )
     if optimum.bounds_hit:
-        notes.append(f"The estimate lies on the bound {', '.join(optimum.bounds_hit)}.")
-    return RegimeEstimate(
-        params, optimum, np.sort(values)[::-1], " ".join(notes), optimum.converged
+        found.append(f"The estimate lies on the bound {', '.join(optimum.bounds_hit)}.")
+    return RegimeEstimate(params, optimum, values, " ".join(found), optimum.converged)
+
+
+def _climbed(emission: Emission, start: RegimeParams) -> tuple[RegimeParams, float]:
+    """Near the optimum above a start, by quasi-Newton steps on the analytic gradient."""
+    objective = _objective(emission, start)
+    theta = climb(objective, inside(emission, start), region_of(emission, start))
+    return start.from_vector(theta), objective(theta)[0]
+
+
+def _polished(emission: Emission, start: RegimeParams) -> tuple[RegimeParams, Optimum]:
+    """Exact optimum near a point, by Newton's steps on the analytic gradient."""
+    best = maximise(
+        _objective(emission, start), inside(emission, start), region_of(emission, start)
     )
+    return start.from_vector(best.theta), best
 
 
 def _with_first_row(params: RegimeParams, initial: Initial) -> list[RegimeParams]:
     if initial != "estimated":
         return [params]
-    rows = np.eye(params.rho.size)
-    return [RegimeParams(params.rho, params.transition, params.nu, row) for row in rows]
+    return [replace(params, first=row) for row in np.eye(params.n_regimes)]

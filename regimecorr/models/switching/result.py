@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ModelError
 from regimecorr.kernels.hamilton import (
     hamilton_filter,
     kim_smoother,
-    regime_log_densities,
     sample_regimes_backward,
     viterbi_path,
 )
-from regimecorr.kernels.paths import correlate, regime_paths
+from regimecorr.kernels.regimes import regime_states
 from regimecorr.models.base import (
     Array,
     CorrelationResult,
@@ -26,17 +26,24 @@ from regimecorr.models.base import (
     check_count,
 )
 from regimecorr.models.margins import MarginsResult
-from regimecorr.models.optimise import inverse_information
-from regimecorr.models.sandwich import (
-    jacobian,
-    normal_draws,
-    positive_bread,
-    regularised_sandwich,
+from regimecorr.models.switching.chain import RegimeParams, regime_names
+from regimecorr.models.switching.coordinates import named
+from regimecorr.models.switching.emissions import Emission
+from regimecorr.models.switching.estimation import RegimeEstimate
+from regimecorr.models.switching.forecasting import (
+    ahead,
+    forecast_frame,
+    passage,
+    weighted_quantiles,
 )
-from regimecorr.models.switching.chain import RegimeParams, pack, regime_names, unpack
-from regimecorr.models.switching.estimation import RegimeEstimate, region_of
-
-ErrorKind: TypeAlias = Literal["sandwich", "opg", "hessian"]
+from regimecorr.models.switching.matrix_emission import MatrixEmission
+from regimecorr.models.switching.uncertainty import (
+    ErrorKind,
+    ParameterDraws,
+    covariance,
+    leaving,
+    reported_slopes,
+)
 
 
 class SwitchingResult(CorrelationResult):
@@ -46,8 +53,9 @@ class SwitchingResult(CorrelationResult):
 
     Attributes
     ----------
-    regime_correlations : Series
-        Correlation by regime, ascending, named ``low`` ... ``high``.
+    regime_correlations : Series or DataFrame
+        Correlation by regime, ascending, named ``low`` ... ``high``; of more than two assets the
+        correlation matrices, by regime and asset; of `SwitchingDCC` the regimes' targets.
     transition : DataFrame
         ``transition.loc[i, j] = P(S_t = j | S_{t-1} = i)``.
     filtered_probabilities, smoothed_probabilities : DataFrame
@@ -60,45 +68,40 @@ class SwitchingResult(CorrelationResult):
 
     def __init__(
         self,
+        name: str,
         margins: MarginsResult,
-        z: Array,
+        emission: Emission,
         found: RegimeParams,
         *,
         estimate: RegimeEstimate | None = None,
-        sample: Array | None = None,
+        sample: Emission | None = None,
     ) -> None:
-        self.name = "switching"
+        self.name = name
         self.margins = margins
-        self._z = z
+        self._emission = emission
         self._found = found
         self._estimate = estimate
         # Rows from which the parameters were estimated; rows may have been appended since.
-        self._sample = z if sample is None else sample
+        self._sample = emission if sample is None else sample
         self.loglikelihoods = np.empty(0) if estimate is None else estimate.loglikelihoods
         self.bounds_hit = () if estimate is None else estimate.optimum.bounds_hit
-        size = found.rho.size
-        self.regimes = regime_names(size)
+        self.regimes = regime_names(found.n_regimes)
         index = margins.std_resid.index
-        self._log_dens = regime_log_densities(z, found.rho, found.nu)
-        self._start = found.start
-        rows, predicted, filtered = hamilton_filter(self._log_dens, found.transition, self._start)
+        self._log_dens = emission.log_densities(found.own, found.nu)
+        rows, predicted, filtered = hamilton_filter(self._log_dens, found.transition, found.start)
         smoothed, _ = kim_smoother(predicted, filtered, found.transition)
         self.filtered_probabilities = pd.DataFrame(filtered, index=index, columns=self.regimes)
         self.smoothed_probabilities = pd.DataFrame(smoothed, index=index, columns=self.regimes)
-        self.filtered = pd.Series(filtered @ found.rho, index=index, name="filtered")
-        self.smoothed = pd.Series(smoothed @ found.rho, index=index, name="smoothed")
-        self.regime_correlations = pd.Series(found.rho, index=self.regimes)
         self.transition = pd.DataFrame(found.transition, index=self.regimes, columns=self.regimes)
-        stay = np.diag(found.transition)
+        reported = emission.reported(found.own)
+        keys = [named(label, n) for n in self.regimes for label in emission.names]
         heavy = [] if np.isinf(found.nu) else [found.nu]
         self.params = pd.Series(
-            [*found.rho, *stay, *heavy],
-            index=[f"rho_{n}" for n in self.regimes]
-            + [f"p_{n}" for n in self.regimes]
-            + ["nu"] * len(heavy),
+            [*reported.ravel(), *np.diag(found.transition), *heavy],
+            index=[*keys, *(f"p_{n}" for n in self.regimes), *["nu"] * len(heavy)],
         )
         self.correlation_loglikelihood = float(rows.sum())
-        penalty = 0.5 * self.n_free * np.log(len(z)) if estimate is not None else 0.0
+        penalty = 0.5 * self.n_free * np.log(len(index)) if estimate is not None else 0.0
         self.score = self.correlation_loglikelihood - penalty
         self.converged = margins.converged and (estimate is None or estimate.converged)
         message = "" if estimate is None else estimate.message
@@ -106,9 +109,26 @@ class SwitchingResult(CorrelationResult):
         self._seal()
 
     @property
+    def n_obs(self) -> int:
+        """Number of returns."""
+        return len(self._emission.z)
+
+    @property
     def n_free(self) -> int:
-        """Parameters of the correlation stage: correlations, moves, ``nu``."""
+        """Parameters of the correlation stage: the regimes' own, moves, ``nu``."""
         return int(self._found.vector.size)
+
+    # ---- regimes and paths -------------------------------------------------------------------
+
+    @property
+    def regime_correlations(self) -> pd.Series | pd.DataFrame:
+        """Correlation (two assets) or correlation matrix by regime."""
+        if isinstance(self._emission, MatrixEmission):
+            matrices = self._emission.matrices(self._found.own)
+            names = list(self.margins.names)
+            frames = [pd.DataFrame(m, index=names, columns=names) for m in matrices]
+            return pd.concat(frames, keys=self.regimes, names=["regime", "asset"])
+        return pd.Series(self._emission.level(self._found.own), index=self.regimes)
 
     @property
     def expected_durations(self) -> pd.Series:
@@ -118,8 +138,46 @@ class SwitchingResult(CorrelationResult):
     @cached_property
     def viterbi(self) -> pd.Series:
         """Most probable regime path by date."""
-        path = viterbi_path(self._log_dens, self._found.transition, self._start)
-        return pd.Series(np.array(self.regimes)[path], index=self.filtered.index, name="viterbi")
+        path = viterbi_path(self._log_dens, self._found.transition, self._found.start)
+        index = self.index
+        return pd.Series(np.array(self.regimes)[path], index=index, name="viterbi")
+
+    @property
+    def index(self) -> pd.Index:
+        """Dates of the rows."""
+        return self.filtered_probabilities.index
+
+    @cached_property
+    def by_regime(self) -> pd.DataFrame:
+        """Conditional correlation of two assets by date and regime, whichever holds."""
+        if self._emission.z.shape[1] != 2:
+            raise ModelError(
+                f"There are {self._emission.z.shape[1]} assets; use correlations, or "
+                "regime_correlations with the probabilities of the regimes."
+            )
+        paths = self._emission.correlations(self._found.own)
+        return pd.DataFrame(paths, index=self.index, columns=self.regimes)
+
+    @cached_property
+    def filtered(self) -> pd.Series:  # type: ignore[override]
+        """Correlation of two assets by date, expected from returns to t."""
+        return (self.filtered_probabilities * self.by_regime).sum(axis=1).rename("filtered")
+
+    @cached_property
+    def smoothed(self) -> pd.Series:  # type: ignore[override]
+        """Correlation of two assets by date, expected from the full sample."""
+        return (self.smoothed_probabilities * self.by_regime).sum(axis=1).rename("smoothed")
+
+    @property
+    def correlations(self) -> Array:
+        """Correlation matrices (n_obs, n_assets, n_assets) expected from returns to t."""
+        weights = self.filtered_probabilities.to_numpy()
+        paths = self._emission.correlations(self._found.own)
+        if paths.ndim == 4:
+            return np.asarray(np.einsum("tk,tkij->tij", weights, paths))
+        out = np.ones((self.n_obs, 2, 2))
+        out[:, 0, 1] = out[:, 1, 0] = (weights * paths).sum(axis=1)
+        return out
 
     # ---- uncertainty -------------------------------------------------------------------------
 
@@ -129,53 +187,32 @@ class SwitchingResult(CorrelationResult):
         return self.standard_errors()
 
     def standard_errors(self, kind: ErrorKind = "sandwich") -> pd.Series:
-        """Return standard errors of correlations, probabilities of staying and ``nu``.
+        """Return standard errors of `params`.
 
         Parameters
         ----------
         kind : {"sandwich", "opg", "hessian"}
             Robust; outer product of the scores; inverse observed information.
         """
-        size = self._found.rho.size
-        rows = [*np.eye(self.n_free)[:size], *(-self._leaving(i) for i in range(size))]
-        if not np.isinf(self._found.nu):
-            rows.append(np.eye(self.n_free)[-1])
-        turn = np.array(rows)
-        variance = np.einsum("ik,kl,il->i", turn, self._natural_covariance(kind), turn)
-        spread = np.sqrt(np.maximum(variance, 0.0))
-        return pd.Series(np.where(spread > 0.0, spread, np.nan), index=self.params.index)
+        if kind not in get_args(ErrorKind):
+            raise ModelError(f"kind={kind!r} is unknown; use one of {get_args(ErrorKind)}.")
+        turn = reported_slopes(self._sample, self._found)
+        return self._spreads(turn, kind, self.params.index)
 
     @property
     def duration_std_errors(self) -> pd.Series:
         """Standard errors of `expected_durations`, by the delta method."""
-        leave = 1.0 / self.expected_durations.to_numpy()
-        covariance = self._natural_covariance("sandwich")
-        spread = [
-            np.sqrt(max(float(self._leaving(i) @ covariance @ self._leaving(i)), 0.0)) / p**2
-            for i, p in enumerate(leave)
-        ]
-        return pd.Series(np.where(np.array(spread) > 0.0, spread, np.nan), index=self.regimes)
+        squared = self.expected_durations.to_numpy() ** 2
+        turn = np.array([d * leaving(self._found, i) for i, d in enumerate(squared)])
+        return self._spreads(turn, "sandwich", pd.Index(self.regimes))
 
-    def _leaving(self, regime: int) -> Array:
-        """Which natural parameters add up to the probability of leaving a regime."""
-        size = self._found.rho.size
-        out = np.zeros(self.n_free)
-        out[size + regime * (size - 1) : size + (regime + 1) * (size - 1)] = 1.0
-        return out
-
-    def _natural_covariance(self, kind: str) -> Array:
+    def _spreads(self, turn: Array, kind: str, index: pd.Index) -> pd.Series:
         if self._estimate is None:
             raise ModelError("Parameters that were given have no standard errors; use fit().")
-        if kind not in get_args(ErrorKind):
-            raise ModelError(f"kind={kind!r} is unknown; use one of {get_args(ErrorKind)}.")
-        best = self._estimate.optimum
-        units = region_of(self._found).units
-        scores = self._found.scores(self._sample)[1]
-        outer = scores.T @ scores
-        if kind == "opg":
-            return inverse_information(-outer, best.basis, units)
-        inverse = inverse_information(best.hessian, best.basis, units)
-        return inverse if kind == "hessian" else np.asarray(inverse @ outer @ inverse)
+        matrix = covariance(self._sample, self._estimate, kind)
+        variance = np.einsum("ik,kl,il->i", turn, matrix, turn)
+        spread = np.sqrt(np.maximum(variance, 0.0))
+        return pd.Series(np.where(spread > 0.0, spread, np.nan), index=index)
 
     @property
     def convergence(self) -> pd.Series:
@@ -183,6 +220,11 @@ class SwitchingResult(CorrelationResult):
         if self._estimate is None:
             raise ModelError("Nothing was estimated: the parameters were given; use fit().")
         return self._estimate.report
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion of the correlation stage; smaller is better."""
+        return 2.0 * (self.n_free - self.correlation_loglikelihood)
 
     @property
     def bic(self) -> float:
@@ -226,28 +268,31 @@ class SwitchingResult(CorrelationResult):
         -------
         DataFrame
             By row ahead: the probability of every regime and ``mean``, the expected correlation,
-            both exact at the estimates, and the quantiles, named ``q05`` and so on.
+            both exact at the estimates, and the quantiles, named ``q05`` and so on. With more
+            than two assets mean and quantiles are those of every pair, ``mean(A, B)``. The mean
+            of `SwitchingDCC` is one over simulated paths, parameter uncertainty included.
         """
         check_count("horizon", horizon)
         check_count("n_draws", n_draws)
         if not quantiles or not all(0.0 < q < 1.0 for q in quantiles):
             raise ModelError(f"quantiles={quantiles} must lie between 0 and 1.")
-        p = self._found
-        probabilities = _ahead(self.filtered_probabilities.to_numpy()[-1], p.transition, horizon)
-        index = pd.RangeIndex(1, horizon + 1, name="horizon")
-        table = pd.DataFrame(probabilities, index=index, columns=self.regimes)
-        table["mean"] = probabilities @ p.rho
-        draws = self.draw_regimes(n_draws, np.random.default_rng(rng))
-        values = np.concatenate([d.rho for d in draws])
-        weights = np.concatenate(
-            [_ahead(d.filter(self._z)[2][-1], d.transition, horizon) for d in draws], axis=1
-        )
-        order = np.argsort(values, kind="stable")
-        mass = np.cumsum(weights[:, order], axis=1) / n_draws
-        for q in quantiles:
-            reached = np.minimum((mass < q - 1e-12).sum(axis=1), values.size - 1)
-            table[f"q{100 * q:02.0f}"] = values[order][reached]
-        return table
+        p, emission = self._found, self._emission
+        probabilities = ahead(self._today(p), p.transition, horizon)
+        figures = {}
+        if emission.feeds_back:
+            paths = self.simulate(10 * n_draws, horizon, rng, n_draws=n_draws).correlation
+            figures[""] = (paths.mean(axis=0), np.quantile(paths, quantiles, axis=0).T)
+        else:
+            draws = self.draw_regimes(n_draws, np.random.default_rng(rng))
+            weights = [ahead(self._today(d), d.transition, horizon) for d in draws]
+            levels = np.concatenate([emission.reported(d.own) for d in draws])
+            mean = probabilities @ emission.reported(p.own)
+            for i, label in enumerate(emission.names):
+                spread = weighted_quantiles(
+                    levels[:, i], np.concatenate(weights, axis=1), quantiles
+                )
+                figures[label.removeprefix("rho")] = (mean[:, i], spread)
+        return forecast_frame(probabilities, self.regimes, figures, quantiles)
 
     def first_passage(self, regime: str, horizon: int) -> pd.Series:
         """Probability that a regime is reached within the next rows, at the estimates.
@@ -268,23 +313,17 @@ class SwitchingResult(CorrelationResult):
         check_count("horizon", horizon)
         if regime not in self.regimes:
             raise ModelError(f"regime={regime!r} is unknown; there are {', '.join(self.regimes)}.")
-        goal = self.regimes.index(regime)
-        matrix = self._found.transition
-        outside = self.filtered_probabilities.to_numpy()[-1] @ matrix
-        missed = []
-        for _ in range(horizon):
-            outside[goal] = 0.0
-            missed.append(outside.sum())
-            outside = outside @ matrix
+        p = self._found
+        reached = passage(self._today(p), p.transition, self.regimes.index(regime), horizon)
         index = pd.RangeIndex(1, horizon + 1, name="horizon")
-        return pd.Series(1.0 - np.array(missed), index=index, name=f"reaches {regime}")
+        return pd.Series(reached, index=index, name=f"reaches {regime}")
 
     def append(self, returns: pd.DataFrame | Array) -> SwitchingResult:
         """Run on with new returns, without estimating anything again.
 
         Parameters
         ----------
-        returns : DataFrame or ndarray of shape (n_new, 2)
+        returns : DataFrame or ndarray of shape (n_new, n_assets)
             Returns that follow the sample.
 
         Returns
@@ -293,28 +332,17 @@ class SwitchingResult(CorrelationResult):
             The filter over all rows; parameters, standard errors and the report of the fit stay.
         """
         margins = self.margins.append(returns)
-        z = np.ascontiguousarray(margins.z)
+        longer = self._emission.on(np.ascontiguousarray(margins.z))
         return SwitchingResult(
-            margins, z, self._found, estimate=self._estimate, sample=self._sample
+            self.name, margins, longer, self._found, estimate=self._estimate, sample=self._sample
         )
 
     # ---- draws and hooks of the protocol -----------------------------------------------------
 
     @cached_property
-    def _covariance(self) -> Array:
-        """Regularised sandwich in unbounded coordinates, from which parameters are drawn."""
-        u = pack(self._found)
-        size, first = self._found.rho.size, self._found.first
-
-        def scores_at(v: Array) -> Array:
-            chain = jacobian(lambda w: unpack(w, size, first).vector, v)
-            return np.asarray(unpack(v, size, first).scores(self._sample)[1] @ chain)
-
-        scores = scores_at(u)
-        bread = positive_bread(-jacobian(lambda v: scores_at(v).sum(axis=0), u, 1e-3))
-        heavy = [] if np.isinf(self._found.nu) else [1.0]
-        prior_sd = np.array([1.0] * size + [2.0] * (u.size - size - len(heavy)) + heavy)
-        return regularised_sandwich(bread, scores.T @ scores, prior_sd)
+    def _draws(self) -> ParameterDraws:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return ParameterDraws(self._sample, self._found)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
         """Draw parameters from the sandwich covariance in unconstrained coordinates.
@@ -323,17 +351,15 @@ class SwitchingResult(CorrelationResult):
         """
         if self._estimate is None:
             return [self._found] * n_draws
-        size, first = self._found.rho.size, self._found.first
-        drawn = normal_draws(pack(self._found), self._covariance, n_draws, rng)
-        return [unpack(u, size, first).ordered() for u in drawn]
+        return self._draws.draw(n_draws, rng)
 
     def figures(self, params: RegimeParams | None = None) -> tuple[Array, Array, Array]:
-        """Return correlations, filtered probabilities today and chances of staying, by regime.
-
-        At the estimates, or at given parameters (one of `draw_regimes`).
-        """
+        """Correlations, probabilities today and chances of staying, at the estimates or a draw."""
         p = self._found if params is None else params
-        return p.rho, p.filter(self._z)[2][-1], np.diag(p.transition)
+        return self._emission.level(p.own), self._today(p), np.diag(p.transition)
+
+    def _today(self, params: RegimeParams) -> Array:
+        return np.asarray(params.filter(self._emission)[2][-1])
 
     def _draw_parameters(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
         return self.draw_regimes(n_draws, rng)
@@ -343,35 +369,31 @@ class SwitchingResult(CorrelationResult):
     ) -> tuple[Array, Array, Array]:
         uniforms = noise.uniform(recent)
         start = np.empty(noise.draw.size, dtype=np.int64)
-        mean = np.empty(noise.draw.size)
+        means = []
         for d, draw in enumerate(draws):
-            filtered = draw.filter(self._z)[2]
+            filtered = draw.filter(self._emission)[2]
             mine = noise.draw == d
             path = sample_regimes_backward(filtered[-recent:], draw.transition, uniforms[mine])
             start[mine] = path[:, -1]
-            mean[mine] = draw.rho[path].mean(axis=1)
-        return *self._advance(draws, start, noise, horizon), mean
+            levels = self._emission.correlations(draw.own)[-recent:]
+            means.append(levels[np.arange(recent), path].mean(axis=1))
+        cumulative = np.cumsum(np.array([d.transition for d in draws]), axis=2)
+        states = regime_states(start, noise.draw, cumulative, noise.uniform(horizon))
+        return *self._realise(draws, noise, states, anew=False), np.concatenate(means)
 
     def _restart(self, noise: Noise, n_rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        cumulative = np.cumsum(self._start)
-        start = np.searchsorted(cumulative[:-1], noise.uniform()).astype(np.int64)
-        return self._advance([self._found] * noise.n_draws, start, noise, n_rows)
+        uniforms = noise.uniform(n_rows)
+        first = np.searchsorted(np.cumsum(self._found.start)[:-1], uniforms[:, 0])
+        cumulative = np.cumsum(self._found.transition, axis=1)[None]
+        alike = np.zeros(noise.draw.size, dtype=np.int64)
+        later = regime_states(first, alike, cumulative, np.ascontiguousarray(uniforms[:, 1:]))
+        states = np.column_stack([first, later])
+        return self._realise([self._found] * noise.n_draws, noise, states, anew=True)
 
-    @staticmethod
-    def _advance(
-        draws: list[RegimeParams], start: IntArray, noise: Noise, horizon: int
+    def _realise(
+        self, draws: list[RegimeParams], noise: Noise, states: IntArray, *, anew: bool
     ) -> tuple[Array, Array]:
-        rho = np.array([d.rho for d in draws])
-        cumulative = np.cumsum(np.array([d.transition for d in draws]), axis=2)
-        paths = regime_paths(start, noise.draw, rho, cumulative, noise.uniform(horizon))
         nu = np.array([d.nu for d in draws])
-        return paths, correlate(noise.shocks(nu, horizon), paths)
-
-
-def _ahead(today: Array, transition: Array, horizon: int) -> Array:
-    """Regime probabilities (horizon, K) of the next rows."""
-    out = np.empty((horizon, today.size))
-    for h in range(horizon):
-        today = today @ transition
-        out[h] = today
-    return out
+        shocks = noise.shocks(nu, states.shape[1], self._emission.z.shape[1])
+        own = np.array([d.own for d in draws])
+        return self._emission.realise(own, noise.draw, states, shocks, anew=anew)
