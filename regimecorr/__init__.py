@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from regimecorr.episodes.detect import find_episodes
     from regimecorr.events import rolling_correlation
     from regimecorr.inference.levels import audit_levels
+    from regimecorr.inference.regimes import select_regimes, test_regimes
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
     from regimecorr.models.dcc import DCC
@@ -44,7 +45,9 @@ _HOME = {
     "find_episodes": "episodes.detect",
     "load_prices": "data.prices",
     "rolling_correlation": "events",
+    "select_regimes": "inference.regimes",
     "simulate": "worlds",
+    "test_regimes": "inference.regimes",
 }
 
 __all__ = [
@@ -64,7 +67,9 @@ __all__ = [
     "find_episodes",
     "load_prices",
     "rolling_correlation",
+    "select_regimes",
     "simulate",
+    "test_regimes",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

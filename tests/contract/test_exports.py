@@ -19,7 +19,9 @@ FUNCTIONS = (
     "find_episodes",
     "load_prices",
     "rolling_correlation",
+    "select_regimes",
     "simulate",
+    "test_regimes",
 )
 SPECIFICATIONS = (
     "BreakCorrelation",

@@ -34,6 +34,11 @@ _MIN_OCCUPANCY = 20.0
 MOST_PARAMETERS = 400
 
 
+def constant_emission(z: Array, names: tuple[str, ...]) -> ConstantEmission:
+    """Regimes with constant correlations, of two assets or more."""
+    return PairEmission(z) if z.shape[1] == 2 else MatrixEmission(z, names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RegimeModel(CorrelationModel[SwitchingResult]):
     """What regime models share: a Markov chain over what each regime says of the sample."""
@@ -205,7 +210,7 @@ class SwitchingCorrelation(_RegimeModel):
         return False
 
     def _emission(self, z: Array, names: tuple[str, ...]) -> ConstantEmission:
-        return PairEmission(z) if z.shape[1] == 2 else MatrixEmission(z, names)
+        return constant_emission(z, names)
 
     def _search(self, emission: Emission) -> RegimeEstimate:
         assert isinstance(emission, ConstantEmission)
