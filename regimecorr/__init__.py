@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from regimecorr.data.sources import download
     from regimecorr.episodes.detect import find_episodes
     from regimecorr.events import rolling_correlation
+    from regimecorr.inference.chp import carrasco_hu_ploberger
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.regimes import select_regimes, test_regimes
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
     from regimecorr.models.dcc import DCC
     from regimecorr.models.drifting import DriftingCorrelation
+    from regimecorr.models.fisher import fisher_switching
     from regimecorr.models.margins import GARCH
     from regimecorr.models.switching import SwitchingCorrelation, SwitchingDCC
     from regimecorr.verdict import Verdict
@@ -41,8 +43,10 @@ _HOME = {
     "Verdict": "verdict",
     "assess": "assessment",
     "audit_levels": "inference.levels",
+    "carrasco_hu_ploberger": "inference.chp",
     "download": "data.sources",
     "find_episodes": "episodes.detect",
+    "fisher_switching": "models.fisher",
     "load_prices": "data.prices",
     "rolling_correlation": "events",
     "select_regimes": "inference.regimes",
@@ -62,9 +66,11 @@ __all__ = [
     "__version__",
     "assess",
     "audit_levels",
+    "carrasco_hu_ploberger",
     "datasets",
     "download",
     "find_episodes",
+    "fisher_switching",
     "load_prices",
     "rolling_correlation",
     "select_regimes",

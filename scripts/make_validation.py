@@ -5,6 +5,13 @@
     python benchmarks/dcc.py --refits 1000
     python benchmarks/dcc_coverage.py
     python scripts/make_dcc_reference.py
+    python benchmarks/regimes.py
+    python benchmarks/regime_recovery.py --replications 1000
+    python benchmarks/regime_tests.py
+    python benchmarks/chp_size.py
+    python scripts/fisher_defect.py
+    python benchmarks/sbc.py
+    python benchmarks/nuts.py
     python scripts/make_validation.py
 
 RESULTS is docs/_results/simulated_divergences.json.
@@ -158,6 +165,74 @@ def dcc_coverage(record: dict) -> list[str]:
     ]
 
 
+def regime_recovery(record: dict) -> list[str]:
+    """Errors of the two-regime estimates beside RSDC's, and coverage of the intervals."""
+    rows = ["| rows | parameter | RMSE | RSDC's | bias | coverage of 95 % |"]
+    rows.append("|---|---|---|---|---|---|")
+    for n in ("500", "1000", "2000"):
+        for name, found in record[n].items():
+            rows.append(
+                f"| {int(n):,} | {name} | {found['rmse']:.3f} | {found['rsdc']:.3f} | "
+                f"{found['bias']:+.3f} | {100 * found['coverage']:.0f} % |"
+            )
+    return [*rows, "", f"{record['replications']:,} replications a size."]
+
+
+def regime_tests(record: dict) -> list[str]:
+    """Size and power of the bootstrap likelihood ratio."""
+    rows = ["| simulated | replications | at 10 % | at 5 % | at 1 % |", "|---|---|---|---|---|"]
+    for case, found in record["rejected"].items():
+        cells = [
+            f"{100 * found[level]:.1f} ({100 * found[level + ' error']:.1f})"
+            for level in ("0.1", "0.05", "0.01")
+        ]
+        rows.append(f"| {case} | {found['replications']:,} | {' | '.join(cells)} |")
+    return [*rows, "", f"{record['n_obs']:,} rows a sample; standard errors in brackets."]
+
+
+def chp_tests(record: dict) -> list[str]:
+    """Size and power of the Carrasco-Hu-Ploberger test at 5 %."""
+    rows = ["| | simulated | replications | supTS | expTS |", "|---|---|---|---|---|"]
+    for kind in ("size", "power"):
+        for case, found in record[kind].items():
+            cells = [
+                f"{100 * found[f'{name} at 5%']:.1f} ({100 * found[f'{name} at 5%, s.e.']:.1f})"
+                for name in ("supTS", "expTS")
+            ]
+            rows.append(f"| {kind} | {case} | {found['replications']} | {' | '.join(cells)} |")
+    return [*rows, "", f"Rejected at 5 %, in percent; {record['n_obs']:,} rows a sample."]
+
+
+def regime_speed(record: dict) -> list[str]:
+    """Times of regime models."""
+    rows = ["| case | best (s) | median (s) | wanted |", "|---|---|---|---|"]
+    for name, found in record["results"].items():
+        wanted = record["wanted"].get(name)
+        limit = "" if wanted is None else f"at most {wanted:g}"
+        rows.append(f"| {name} | {found['best']:.4f} | {found['median']:.4f} | {limit} |")
+    return rows
+
+
+def fisher_defect(record: dict) -> list[str]:
+    """What a Markov regression makes of a constant correlation."""
+    rows = [
+        "| | two regimes by BIC | means apart by Wald | median gap | median shorter duration |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in record.items():
+        if name == "truth":
+            continue
+        wald = found.get("Wald test finds a difference, share")
+        cells = (
+            f"{100 * found['BIC prefers two regimes, share']:.0f} %",
+            "–" if wald is None else f"{100 * wald:.0f} %",
+            f"{found['difference, median']:.2f}",
+            f"{found['duration, median']:.0f} rows",
+        )
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return [*rows, "", f"Truth: {record['truth']}."]
+
+
 def fill(text: str, name: str, rows: list[str]) -> str:
     """Put a table between its markers."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -177,7 +252,20 @@ def main() -> None:
     reference = json.loads((DOCS / "_results" / "dcc_reference.json").read_text())
     text = fill(text, "dcc-reference", dcc_reference(reference))
     coverage = json.loads((DOCS / "_results" / "dcc_coverage.json").read_text())
-    page.write_text(fill(text, "dcc-coverage", dcc_coverage(coverage)))
+    text = fill(text, "dcc-coverage", dcc_coverage(coverage))
+    for name, make in (
+        ("regime_recovery", regime_recovery),
+        ("regime_tests", regime_tests),
+        ("chp_size", chp_tests),
+    ):
+        record = json.loads((DOCS / "_results" / f"{name}.json").read_text())
+        text = fill(text, name, make(record))
+    regimes = json.loads((DOCS.parent / "benchmarks" / "regimes_results.json").read_text())
+    page.write_text(fill(text, "regime_speed", regime_speed(regimes)))
+
+    page = DOCS / "concepts" / "regimes.md"
+    defect = json.loads((DOCS / "_results" / "fisher_defect.json").read_text())
+    page.write_text(fill(page.read_text(), "fisher-defect", fisher_defect(defect)))
 
 
 if __name__ == "__main__":

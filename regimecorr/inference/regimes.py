@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ModelError
+from regimecorr.inference.chp import ConstancyTest, carrasco_hu_ploberger
 from regimecorr.kernels.regimes import regime_states
 from regimecorr.models.base import Array, Distribution, Noise, RandomState, check_count
 from regimecorr.models.margins import GARCH, Margins, MarginsResult
@@ -97,6 +98,8 @@ class RegimeSelection:
         The smallest number that the test does not reject in favour of one more; the largest tried
         if every one is rejected.
     tests : tuple of RegimeTest
+    constancy : ConstancyTest or None
+        The test of Carrasco, Hu and Ploberger of one regime; None for more than two assets.
     results : tuple of SwitchingResult
         Fits by number of regimes; the first is the constant correlation.
     level : float
@@ -106,6 +109,7 @@ class RegimeSelection:
     table: pd.DataFrame
     n_regimes: int
     tests: tuple[RegimeTest, ...]
+    constancy: ConstancyTest | None
     results: tuple[SwitchingResult, ...]
     level: float
 
@@ -114,12 +118,13 @@ class RegimeSelection:
 
     def summary(self) -> str:
         """Return the table with what it says."""
-        by = {name: int(self.table[name].idxmin()) for name in ("bic", "icl")}
-        return (
+        by = {name: 1 + int(self.table[name].argmin()) for name in ("bic", "icl")}
+        text = (
             f"{self.table.round(4).to_string()}\n"
             f"Bootstrap likelihood ratio at {100 * self.level:g} %: {_in_words(self.n_regimes)}; "
             f"BIC: {by['bic']}, ICL: {by['icl']}."
         )
+        return text if self.constancy is None else f"{text}\n{self.constancy.summary()}"
 
 
 def test_regimes(
@@ -206,7 +211,8 @@ def select_regimes(
 ) -> RegimeSelection:
     """Fit one to several correlation regimes and say how many the data ask for.
 
-    Every number is tested against one more (`test_regimes`); AIC, BIC and ICL stand beside.
+    Every number is tested against one more (`test_regimes`); AIC, BIC and ICL stand beside, and
+    `carrasco_hu_ploberger` of the residuals, which fits no regime at all.
 
     Parameters
     ----------
@@ -214,10 +220,20 @@ def select_regimes(
         Returns; standardized residuals with ``margins=None``.
     max_regimes : int, default 3
         Largest number that is fitted, at least 2.
-    dist, margins, n_boot, n_starts, rng, n_jobs
-        As in `test_regimes`.
+    dist : {"normal", "t"}, default "t"
+        Distribution of the residuals.
+    margins : GARCH, mapping of asset to GARCH, or None, default GARCH()
+        Margins; they are fitted once.
     level : float, default 0.05
         Level of every test.
+    n_boot : int, default 199
+        Simulated samples of every test, at least 19.
+    n_starts : int, default 6
+        Starts of every fit.
+    rng : int, Generator or None, default 0
+        Seed or generator; the answer does not depend on ``n_jobs``.
+    n_jobs : int, default 1
+        Threads.
 
     Returns
     -------
@@ -237,13 +253,20 @@ def select_regimes(
         raise ModelError(f"level={level} must lie between 0 and 1.")
     fitted, emission = _residual_stage(returns, dist, margins)
     results = tuple(_result(fitted, emission, k, dist, n_starts) for k in range(1, max_regimes + 1))
-    streams = np.random.default_rng(rng).spawn(max_regimes - 1)
+    *streams, last = np.random.default_rng(rng).spawn(max_regimes)
     tests = tuple(
         _bootstrap(emission, k + 1, dist, n_boot, n_starts, stream, n_jobs)
         for k, stream in enumerate(streams)
     )
     kept = [test.n_regimes for test in tests if test.pvalue > level]
-    return RegimeSelection(_table(results, tests), min([*kept, max_regimes]), tests, results, level)
+    constancy = None
+    if len(fitted.names) == 2:
+        constancy = carrasco_hu_ploberger(
+            fitted.std_resid, dist=dist, margins=None, n_boot=n_boot, rng=last, n_jobs=n_jobs
+        )
+    return RegimeSelection(
+        _table(results, tests), min([*kept, max_regimes]), tests, constancy, results, level
+    )
 
 
 def _table(results: Sequence[SwitchingResult], tests: Sequence[RegimeTest]) -> pd.DataFrame:

@@ -15,8 +15,10 @@ import regimecorr
 FUNCTIONS = (
     "assess",
     "audit_levels",
+    "carrasco_hu_ploberger",
     "download",
     "find_episodes",
+    "fisher_switching",
     "load_prices",
     "rolling_correlation",
     "select_regimes",
@@ -33,7 +35,7 @@ SPECIFICATIONS = (
     "SwitchingDCC",
 )
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, "Verdict", "datasets", "__version__"}
-ON_A_PAIR = ("assess", "audit_levels", "find_episodes", "rolling_correlation")
+ON_A_PAIR = ("assess", "audit_levels", "find_episodes", "fisher_switching", "rolling_correlation")
 Kind = inspect.Parameter
 
 

@@ -142,6 +142,8 @@ class TestSelection:
         assert table.loc[1, "pvalue"] == found.tests[0].pvalue
         assert np.isnan(table.loc[3, "pvalue"])
         assert "2 regimes" in found.summary()
+        assert found.constancy.sup_pvalue < 0.1
+        assert "Carrasco" in found.summary()
         assert found.results[1].regime_correlations["low"] == pytest.approx(0.1, abs=0.2)
 
     def test_all_rejected_gives_the_largest(self):

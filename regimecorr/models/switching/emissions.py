@@ -100,6 +100,10 @@ class ConstantEmission(Emission):
     """A correlation that is constant within a regime; EM has an M-step."""
 
     @abstractmethod
+    def on(self, z: Array) -> ConstantEmission:
+        """Return the same on other residuals."""
+
+    @abstractmethod
     def update(self, own: Array, nu: float, smoothed: Array) -> Array:
         """Own parameters (K, m) that maximise the expected complete likelihood, nu given."""
 
