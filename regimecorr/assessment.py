@@ -12,10 +12,10 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.defaults import default_pair
 from regimecorr.episodes.detect import episodes_of
 from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
-from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, run_pool
+from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, run_pool, specs_of
 from regimecorr.evaluation.pooling import (
+    BAYES_FAMILIES,
     FAMILIES,
-    MEMBERS,
     member_priors,
     perturbed_weights,
     probability_interval,
@@ -47,7 +47,7 @@ def assess(
     short_window: int = 90,
     long_window: int = 252,
     horizon: int = 252,
-    method: Literal["pool"] = "pool",
+    method: Literal["pool", "bayes"] = "pool",
     calibration: Literal["market", "simulated"] | None = "market",
     family_prior: Mapping[str, float] | None = None,
     thresholds: tuple[float, float] = (1 / 3, 2 / 3),
@@ -77,14 +77,17 @@ def assess(
         What is correlated; the level bases replay published charts and are never calibrated.
     short_window, long_window, horizon : int, default 90, 252 and 252
         Rows; the horizon at least 40. Other choices than the default are never calibrated.
-    method : {"pool"}, default "pool"
-        How models become a probability.
+    method : {"pool", "bayes"}, default "pool"
+        How models become a probability. "pool": estimates with their likelihoods, in seconds.
+        "bayes": posteriors with their marginal likelihoods, regimes, change points and the nesting
+        chain {transient low, normal, new normal} sampled by PyMC, in minutes; their ArviZ data are
+        in ``verdict.idata``. Never calibrated.
     calibration : {"market", "simulated"} or None, default "market"
         Calibration to apply. None is available before its first vintage: the raw pool is given
         with an `UncalibratedWarning`. ``None`` asks for the raw pool.
     family_prior : mapping, optional
         Prior weight by family (``constant``, ``mean_reverting``, ``recurrent``, ``break``,
-        ``drift``); default: alike.
+        ``drift``, with "bayes" also ``nesting``); default: alike.
     thresholds : tuple of float, default (1/3, 2/3)
         The label is ``transient`` below the first and ``structural`` above the second.
     n_paths : int, default 4000
@@ -92,7 +95,7 @@ def assess(
     rng : int, Generator or None, default 0
         Seed or generator; the same seed gives the same verdict whatever ``n_jobs``.
     n_jobs : int, default 1
-        Threads.
+        Threads ("bayes": processes of the sampler).
 
     Returns
     -------
@@ -106,6 +109,8 @@ def assess(
         If an option is unknown.
     EstimationError
         If two models fail.
+    SamplingError
+        If a posterior's chains did not converge ("bayes").
 
     Warns
     -----
@@ -120,20 +125,22 @@ def assess(
     True
     """
     _check_options(method, calibration, thresholds, n_paths, n_jobs)
-    priors = member_priors(family_prior)
+    families = BAYES_FAMILIES if method == "bayes" else FAMILIES
+    priors = member_priors(family_prior, families)
+    specs = specs_of(method, n_jobs)
     if prices is None:
         prices, asset, benchmark = default_pair(asset, benchmark)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
     values = series_on_basis(pair, basis)
     check_windows(len(values), short_window, long_window, horizon)
-    _warn_uncalibrated(basis, calibration, (short_window, long_window, horizon))
+    _warn_uncalibrated(basis, method, calibration, (short_window, long_window, horizon))
 
     here = situation(values, short_window, long_window)
     events = Events(pair, basis, here, short_window, horizon)
 
     generator = np.random.default_rng(rng)
     for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
-    with LateProgress(f"{pair.asset} / {pair.benchmark}", len(MEMBERS) + 1) as progress:
+    with LateProgress(f"{pair.asset} / {pair.benchmark}", len(specs) + 1) as progress:
         # Both legs in a direction that does not depend on how they were quoted: the benchmark
         # rises over the sample, the asset goes with it in the reference. Turning a leg upside
         # down then leaves the very same numbers.
@@ -145,6 +152,7 @@ def assess(
         pool = run_pool(
             oriented,
             margins,
+            specs,
             priors,
             flip=flip,
             horizon=horizon,
@@ -152,7 +160,7 @@ def assess(
             n_paths=n_paths,
             chance=events.chance,
             rng=for_pool,
-            n_jobs=n_jobs,
+            n_jobs=1 if method == "bayes" else n_jobs,  # there the sampler takes them
             done=progress.advance,
         )
 
@@ -197,7 +205,7 @@ def assess(
         r_long=here.r_long,
         reference=here.reference,
         midpoint=here.midpoint,
-        models=_model_table(pool, priors, events, p, unchanged),
+        models=_model_table(pool, families, priors, events, p, unchanged),
         regimes=regime_table(pool, here.sign, generator),
         correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
@@ -211,6 +219,7 @@ def assess(
         data=_data(pair),
         settings=settings,
         prices=pair.prices,
+        idata=pool.idata,
         reason=reason,
     )
 
@@ -222,8 +231,8 @@ def _check_options(
     n_paths: int,
     n_jobs: int,
 ) -> None:
-    if method != "pool":
-        raise ModelError(f"method={method!r} is unknown; this version knows 'pool'.")
+    if method not in ("pool", "bayes"):
+        raise ModelError(f"method={method!r} is unknown; use 'pool' or 'bayes'.")
     if calibration not in ("market", "simulated", None):
         raise ModelError(
             f"calibration={calibration!r} is unknown; use 'market', 'simulated' or None."
@@ -235,7 +244,9 @@ def _check_options(
         check_count("n_jobs", n_jobs)
 
 
-def _warn_uncalibrated(basis: str, calibration: str | None, windows: tuple[int, int, int]) -> None:
+def _warn_uncalibrated(
+    basis: str, method: str, calibration: str | None, windows: tuple[int, int, int]
+) -> None:
     """One warning, the most specific one."""
     if basis != "returns":
         warn_user(
@@ -243,6 +254,12 @@ def _warn_uncalibrated(basis: str, calibration: str | None, windows: tuple[int, 
             "alone; the probability is the raw pool's. Use basis='returns' for a question about "
             "the relationship.",
             LevelBasisWarning,
+        )
+    elif calibration is not None and method == "bayes":
+        warn_user(
+            "method='bayes' is never calibrated; the probability is the raw pool's. Pass "
+            "calibration=None to ask for that.",
+            UncalibratedWarning,
         )
     elif calibration is not None and windows != CALIBRATED_WINDOWS:
         warn_user(
@@ -276,10 +293,15 @@ def _interval(pool: Pool, p: float, rng: np.random.Generator) -> tuple[float, fl
 
 
 def _model_table(
-    pool: Pool, priors: dict[str, float], events: Events, p: float, unchanged: float
+    pool: Pool,
+    families: Mapping[str, tuple[str, ...]],
+    priors: dict[str, float],
+    events: Events,
+    p: float,
+    unchanged: float,
 ) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for family, names in FAMILIES.items():
+    for family, names in families.items():
         for name in names:
             member = pool.members[name]
             futures = member.futures if events.here.state != "weak" else None

@@ -110,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--n-paths", type=int, default=4000, metavar="N", help="paths a model (default: 4000)"
     )
+    run.add_argument(
+        "--method",
+        choices=("pool", "bayes"),
+        default="pool",
+        help="estimated models, in seconds, or sampled posteriors, in minutes (default: pool)",
+    )
     run.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     run.add_argument(
         "--n-jobs", type=int, default=1, metavar="N", help="threads, -1 for all (default: 1)"
@@ -158,6 +164,7 @@ def _assess(arguments: argparse.Namespace) -> Verdict:
         short_window=arguments.short_window,
         long_window=arguments.long_window,
         horizon=arguments.horizon,
+        method=arguments.method,
         calibration=None if arguments.raw else "market",
         n_paths=arguments.n_paths,
         rng=arguments.seed,

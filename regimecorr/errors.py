@@ -30,6 +30,7 @@ __all__ = [
     "RegimeCorrError",
     "RegimeCorrWarning",
     "ReturnsNotPricesError",
+    "SamplingError",
     "SourceRefusedError",
     "StaleDataWarning",
     "TimeZoneError",
@@ -207,6 +208,14 @@ class EstimationError(RegimeCorrError, RuntimeError):
 
     Cause: no finite likelihood, a singular matrix, or too little information in the sample.
     Remedy: a longer history or a simpler specification; the message says which.
+    """
+
+
+class SamplingError(EstimationError):
+    """A Markov chain Monte Carlo did not converge, so what it says is not told.
+
+    Cause: too few draws, regimes that the data do not tell apart, or loose priors.
+    Remedy: more draws, a higher `target_accept`, firmer priors, or `method="pool"`.
     """
 
 

@@ -82,6 +82,8 @@ class Verdict:
         Arguments of the call.
     prices : DataFrame of shape (n_obs + 1, 2)
         The aligned prices.
+    idata : dict
+        ArviZ data of the sampled members; empty with ``method="pool"``.
     reason : str
         Why there is no probability, empty when there is one.
     """
@@ -115,6 +117,7 @@ class Verdict:
     data: dict[str, Any]
     settings: dict[str, Any]
     prices: pd.DataFrame
+    idata: dict[str, Any]
     reason: str = ""
 
     def summary(self) -> str:
@@ -141,7 +144,7 @@ class Verdict:
         return overview(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the prices as JSON-serialisable data.
+        """Return everything but prices and posterior draws as JSON-serialisable data.
 
         Returns
         -------
@@ -150,7 +153,7 @@ class Verdict:
         """
         out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         for item in fields(self):
-            if str(item.name) != "prices":
+            if str(item.name) not in ("prices", "idata"):
                 out[item.name] = plain(getattr(self, item.name))
         out["gap_today"] = plain(dict(self.gap.attrs))
         return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from regimecorr.errors import DegenerateRegimeWarning, EstimationError
-from regimecorr.evaluation.pooling import MEMBERS, Array, pool_weights
+from regimecorr.errors import DegenerateRegimeWarning, EstimationError, SamplingError
+from regimecorr.evaluation.pooling import Array, pool_weights
+from regimecorr.evaluation.posteriors import Sampled, bayes_specs, today_in_words
 from regimecorr.models.base import CorrelationResult, Futures, IntArray
 from regimecorr.models.breaks import BreakCorrelation, BreakResult
 from regimecorr.models.constant import ConstantCorrelation
@@ -35,6 +36,11 @@ SPECS: dict[str, Any] = {
 }
 
 Reader = Callable[[Futures], Array]
+
+
+def specs_of(method: str, n_jobs: int) -> dict[str, Any]:
+    """Specification of every member under a method, in the order of their families."""
+    return bayes_specs(n_jobs) if method == "bayes" else SPECS
 
 
 @dataclass(slots=True)
@@ -76,6 +82,12 @@ class Pool:
             dtype=float,
         )
 
+    @property
+    def idata(self) -> dict[str, Any]:
+        """ArviZ data of the sampled members."""
+        found = {m.name: getattr(m.fit, "idata", None) for m in self.alive()}
+        return {name: idata for name, idata in found.items() if idata is not None}
+
     def mixture(self, n_paths: int) -> Futures:
         """Paths of all members in proportion to their weights.
 
@@ -102,6 +114,7 @@ class Pool:
 def run_pool(
     returns: pd.DataFrame,
     margins: MarginsResult,
+    specs: Mapping[str, Any],
     priors: dict[str, float],
     *,
     flip: Array,
@@ -121,6 +134,8 @@ def run_pool(
         Returns multiplied by ``flip``.
     margins : MarginsResult
         Fitted on these returns.
+    specs : mapping
+        Specification by member.
     priors : dict
         Prior probability by member.
     flip : ndarray of shape (2,)
@@ -143,14 +158,14 @@ def run_pool(
     Raises
     ------
     EstimationError
-        If two members fail.
+        If two members fail, or the chains of one do not converge.
     """
 
     def work(name: str, generator: np.random.Generator) -> Member:
         member = Member(name)
         main, extra = generator.spawn(2)
         try:
-            fit: CorrelationResult = SPECS[name].fit(returns, margins=margins)
+            fit, note = _fitted(specs[name], returns, margins, generator)
             futures = fit.simulate(n_paths, horizon, main, n_draws=OUTER_DRAWS, recent=recent)
             outer = futures
             if isinstance(fit, BreakResult):
@@ -163,29 +178,42 @@ def run_pool(
             if not np.isfinite(fit.score) or not np.all(np.isfinite(futures.returns)):
                 raise EstimationError(f"score {fit.score:g} or simulated returns are not finite")
             member.outer = _halves(chance(outer), outer.draw)
-            member.fit, member.futures, member.note = fit, futures, fit.message
+            member.fit, member.futures, member.note = fit, futures, note
+        except SamplingError:
+            raise
         except Exception as error:  # the reason is reported in the verdict, and two failures raise
             member.reason = f"{type(error).__name__}: {error}"
         done(name)
         return member
 
-    streams = rng.spawn(len(MEMBERS))
+    streams = rng.spawn(len(specs))
     # The matrices are tiny: BLAS threads would only wait for each other.
     with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # A regime that the data do not need is a finding of the pool, reported in its table.
         warnings.simplefilter("ignore", DegenerateRegimeWarning)
         found = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(work)(name, stream) for name, stream in zip(MEMBERS, streams, strict=True)
+            delayed(work)(name, stream) for name, stream in zip(specs, streams, strict=True)
         )
     members = {m.name: m for m in found}
     failed = [m for m in found if m.futures is None]
     if len(failed) > 1:
         raise EstimationError(
-            f"{len(failed)} of {len(MEMBERS)} models failed, so there is no verdict: "
+            f"{len(failed)} of {len(specs)} models failed, so there is no verdict: "
             + "; ".join(f"{m.name}: {m.reason}" for m in failed)
         )
-    weights = pool_weights({m: members[m].score for m in MEMBERS}, priors)
+    weights = pool_weights({m: members[m].score for m in specs}, priors)
     return Pool(members, weights)
+
+
+def _fitted(
+    spec: Any, returns: pd.DataFrame, margins: MarginsResult, rng: np.random.Generator
+) -> tuple[CorrelationResult, str]:
+    """Fit or sample a member; returns it and what to know of it."""
+    if isinstance(spec, Sampled):
+        sampled = spec.fit(returns, margins=margins, rng=rng.spawn(1)[0])
+        return sampled, f"{today_in_words(sampled)} {sampled.message}".strip()
+    fit: CorrelationResult = spec.fit(returns, margins=margins)
+    return fit, fit.message
 
 
 def _halves(hits: Array, draw: IntArray) -> Array:

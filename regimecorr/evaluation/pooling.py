@@ -19,29 +19,43 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "break": ("break",),
     "drift": ("drift",),
 }
-MEMBERS: tuple[str, ...] = tuple(m for members in FAMILIES.values() for m in members)
+#: The same for ``method="bayes"``: posteriors only, with marginal likelihoods. The nesting chain
+#: holds transient lows and a lasting break at once and is a family of its own.
+BAYES_FAMILIES: dict[str, tuple[str, ...]] = {
+    "constant": ("constant",),
+    "mean_reverting": ("reverting",),
+    "recurrent": ("switching",),
+    "break": ("break", "change_point"),
+    "drift": ("drift",),
+    "nesting": ("nesting",),
+}
 LAMBDA = 1.0
 #: Dirichlet concentration of the weights in the interval: the fewer, the less they are trusted.
 #: Likelihood weights of models none of which is true deserve little trust (Yao et al. 2018).
 CONCENTRATION = 5.0
 
 
-def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
+def member_priors(
+    family_prior: Mapping[str, float] | None,
+    families: Mapping[str, tuple[str, ...]] = FAMILIES,
+) -> dict[str, float]:
     """Prior probability of every member; a family's is shared equally by its members.
 
     Parameters
     ----------
     family_prior : mapping, optional
         Non-negative weight by family; families left out get 0. None: all families alike.
+    families : mapping
+        Members by family.
     """
     if family_prior is None:
-        family_prior = dict.fromkeys(FAMILIES, 1.0)
-    unknown = set(family_prior) - set(FAMILIES)
+        family_prior = dict.fromkeys(families, 1.0)
+    unknown = set(family_prior) - set(families)
     values = np.array(list(family_prior.values()), dtype=float)
     if unknown or values.size == 0 or not np.all(np.isfinite(values)) or values.min() < 0:
         raise ModelError(
             f"family_prior={dict(family_prior)} must give non-negative weights to some of "
-            f"{list(FAMILIES)}."
+            f"{list(families)}."
         )
     total = values.sum()
     if total <= 0:
@@ -50,7 +64,7 @@ def member_priors(family_prior: Mapping[str, float] | None) -> dict[str, float]:
         )
     return {
         member: float(family_prior.get(family, 0.0)) / total / len(members)
-        for family, members in FAMILIES.items()
+        for family, members in families.items()
         for member in members
     }
 

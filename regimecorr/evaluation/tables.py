@@ -10,7 +10,8 @@ from regimecorr.evaluation.pool import Pool
 from regimecorr.evaluation.readings import Events
 from regimecorr.events import Array, gap_pathways, legs, read_gap
 from regimecorr.kernels.rolling import rolling_pearson
-from regimecorr.models.switching import SwitchingResult, regime_names
+from regimecorr.models.base import HasRegimes
+from regimecorr.models.switching import regime_names
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STAY_ROWS = (21, 63, 126, 252)
@@ -25,12 +26,11 @@ def regime_table(pool: Pool, sign: int, rng: np.random.Generator) -> pd.DataFram
     """
     fit = pool.members["switching"].fit
     columns = ["correlation", "p_today", "expected_duration", *(f"p_stay_{h}" for h in STAY_ROWS)]
-    if not isinstance(fit, SwitchingResult):
+    if not isinstance(fit, HasRegimes):
         return pd.DataFrame(columns=columns, index=pd.Index([], name="regime"))
-    drawn = np.array(
-        [_regime_figures(*fit.figures(p), sign) for p in fit.draw_regimes(_DRAWS, rng)]
-    )
-    point = _regime_figures(*fit.figures(), sign)
+    middle, draws = fit.regime_figures(_DRAWS, rng)
+    drawn = np.array([_regime_figures(*figures, sign) for figures in draws])
+    point = _regime_figures(*middle, sign)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     names = regime_names(len(point))
     table = pd.DataFrame(point, index=pd.Index(names, name="regime"), columns=columns)
@@ -68,7 +68,7 @@ def correlation_table(
         ("regime_filtered", "switching", "filtered"),
         ("regime_smoothed", "switching", "smoothed"),
     ):
-        fit = pool.members[member].fit
+        fit = pool.members[member].fit if member in pool.members else None
         table[column] = np.nan if fit is None else sign * getattr(fit, path).to_numpy()
     return table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -240,6 +240,20 @@ class CorrelationResult(ABC):
         state = "converged" if self.converged else f"NOT converged: {self.message}"
         lines.append(f"  {state}")
         return "\n".join(lines)
+
+
+#: Correlations, probabilities today and chances of staying, each (K,), of one set of parameters.
+RegimeFigures: TypeAlias = tuple[Array, Array, Array]
+
+
+@runtime_checkable
+class HasRegimes(Protocol):
+    """A result that can tell its regimes: fitted or sampled."""
+
+    def regime_figures(
+        self, n_draws: int, rng: np.random.Generator
+    ) -> tuple[RegimeFigures, list[RegimeFigures]]:
+        """Return figures at the estimates (posterior means), and under draws of the parameters."""
 
 
 Result = TypeVar("Result", bound=CorrelationResult)

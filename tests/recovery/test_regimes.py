@@ -44,11 +44,15 @@ def test_errors_of_the_low_correlation(recovery):
     assert found["rho_low"]["coverage"] > 0.8
 
 
+def not_above(found: dict) -> bool:
+    """Not above the published error by more than twice its own Monte-Carlo error."""
+    return found["rmse"] <= found["rsdc"] + 2.0 * found["rsdc_error"]
+
+
 def test_recorded_errors_are_not_above_those_of_rsdc():
     found = record("regime_recovery")
-    assert found["replications"] >= 100
-    for n in ("500", "1000", "2000"):
-        assert found[n]["rho_low"]["rmse"] <= found[n]["rho_low"]["rsdc"]
+    assert found["replications"] >= 1000
+    assert all(not_above(found[n]["rho_low"]) for n in ("500", "1000", "2000"))
 
 
 def test_size_and_power(tests_of_regimes):
@@ -81,4 +85,4 @@ def test_size_in_full(tests_of_regimes, case):
 @pytest.mark.parametrize("n", [500, 1000, 2000])
 def test_errors_in_full(recovery, n):
     found = recovery.replicate(n, 1000)
-    assert found["rho_low"]["rmse"] <= recovery.RSDC[n]["rho_low"]
+    assert not_above(found["rho_low"])

@@ -78,7 +78,7 @@ class TestAssess:
         line = (
             "assess p.csv --asset X --benchmark Y --as-of 2020-01-01 --basis levels "
             "--short-window 60 --long-window 200 --horizon 100 --n-paths 500 --seed 7 "
-            "--n-jobs 2 --raw"
+            "--n-jobs 2 --method bayes --raw"
         )
         assert main(line.split()) == 0
         assert answer == {
@@ -90,6 +90,7 @@ class TestAssess:
             "short_window": 60,
             "long_window": 200,
             "horizon": 100,
+            "method": "bayes",
             "calibration": None,
             "n_paths": 500,
             "rng": 7,

@@ -106,6 +106,14 @@ def _chain_scores():
     return dens, by_own, by_nu, TRANSITION, START, slopes
 
 
+def _regimes(nu=6.0):
+    from regimecorr.kernels.density import log_density
+
+    rho = np.array([0.1, 0.6])
+    top = np.array([log_density(0.0, 0.0, r, nu) for r in rho])
+    return Z, rho, TRANSITION, START, nu, top
+
+
 CALLS = {
     "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
     "density.density_table": lambda: (Z, RHO, 5.0),
@@ -187,6 +195,19 @@ CALLS = {
     "chp.correlation_derivatives": lambda: (Z, 0.4, 6.0),
     "chp.maximise_correlation": lambda: (Z, 0.1, 8.0, 2.2, 100.0, 0.99),
     "density.density_slopes": lambda: (0.3, -1.2, 0.4, 6.0),
+    "regime_gradient.log_mixture": lambda: (START, np.array([-900.0, -901.0])),
+    "regime_gradient.log_forward": lambda: _hamilton()[0],
+    "regime_gradient._add_score": lambda: (
+        *(1.0, -0.5, np.array([0.1, 0.6]), 6.0, _regimes()[5], _hamilton()[0][0][3], START),
+        *_zeros(2, 1, 2),
+    ),
+    "regime_gradient._log_densities": lambda: (Z, _regimes()[1], 6.0, _regimes()[5]),
+    "regime_gradient._forward": lambda: (*_hamilton()[0], *_zeros((N, 2), (N, 2))),
+    "regime_gradient._smooth_in_logs": lambda: (
+        *(*_regimes(), _hamilton()[0][0]),
+        *_zeros(2, (2, 2), (N, 2)),
+    ),
+    "regime_gradient.regime_gradient": lambda: _regimes()[:5],
     "regimes.regime_states": lambda: (DRAW, DRAW, np.cumsum([TRANSITION] * 2, axis=2), UNIFORMS),
     "regimes.correlate_by_state": lambda: (PATHS, DRAW, STATES, np.array([[np.eye(2)] * 2] * 2)),
     "regimes.regime_dcc_paths": lambda: (

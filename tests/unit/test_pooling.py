@@ -15,12 +15,13 @@ from regimecorr.evaluation import pool as pool_module
 from regimecorr.evaluation.pooling import (
     CONCENTRATION,
     FAMILIES,
-    MEMBERS,
     member_priors,
     perturbed_weights,
     pool_weights,
     probability_interval,
 )
+
+MEMBERS = [m for names in FAMILIES.values() for m in names]
 
 
 class TestWeights:

@@ -23,6 +23,7 @@ from regimecorr.models.base import (
     IntArray,
     Noise,
     RandomState,
+    RegimeFigures,
     check_count,
 )
 from regimecorr.models.margins import MarginsResult
@@ -139,8 +140,7 @@ class SwitchingResult(CorrelationResult):
     def viterbi(self) -> pd.Series:
         """Most probable regime path by date."""
         path = viterbi_path(self._log_dens, self._found.transition, self._found.start)
-        index = self.index
-        return pd.Series(np.array(self.regimes)[path], index=index, name="viterbi")
+        return pd.Series(np.array(self.regimes)[path], index=self.index, name="viterbi")
 
     @property
     def index(self) -> pd.Index:
@@ -173,11 +173,9 @@ class SwitchingResult(CorrelationResult):
         """Correlation matrices (n_obs, n_assets, n_assets) expected from returns to t."""
         weights = self.filtered_probabilities.to_numpy()
         paths = self._emission.correlations(self._found.own)
-        if paths.ndim == 4:
-            return np.asarray(np.einsum("tk,tkij->tij", weights, paths))
-        out = np.ones((self.n_obs, 2, 2))
-        out[:, 0, 1] = out[:, 1, 0] = (weights * paths).sum(axis=1)
-        return out
+        if paths.ndim == 2:
+            paths = np.where(np.eye(2, dtype=bool), 1.0, paths[:, :, None, None])
+        return np.asarray(np.einsum("tk,tkij->tij", weights, paths))
 
     # ---- uncertainty -------------------------------------------------------------------------
 
@@ -345,18 +343,20 @@ class SwitchingResult(CorrelationResult):
             return ParameterDraws(self._sample, self._found)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
-        """Draw parameters from the sandwich covariance in unconstrained coordinates.
-
-        The regimes are kept in order.
-        """
+        """Draw parameters from the sandwich covariance, the regimes of each in order."""
         if self._estimate is None:
             return [self._found] * n_draws
         return self._draws.draw(n_draws, rng)
 
-    def figures(self, params: RegimeParams | None = None) -> tuple[Array, Array, Array]:
-        """Correlations, probabilities today and chances of staying, at the estimates or a draw."""
-        p = self._found if params is None else params
-        return self._emission.level(p.own), self._today(p), np.diag(p.transition)
+    def regime_figures(
+        self, n_draws: int, rng: np.random.Generator
+    ) -> tuple[RegimeFigures, list[RegimeFigures]]:
+        """Correlations, probabilities today and chances of staying: at the estimates, by draw."""
+
+        def figures(p: RegimeParams) -> RegimeFigures:
+            return self._emission.level(p.own), self._today(p), np.diag(p.transition)
+
+        return figures(self._found), [figures(p) for p in self.draw_regimes(n_draws, rng)]
 
     def _today(self, params: RegimeParams) -> Array:
         return np.asarray(params.filter(self._emission)[2][-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from regimecorr.models.base import (
     Array,
     CorrelationModel,
     Distribution,
+    RandomState,
     check_count,
     check_distribution,
 )
@@ -28,6 +29,10 @@ from regimecorr.models.switching.emissions import ConstantEmission, Emission, Pa
 from regimecorr.models.switching.estimation import RegimeEstimate, fit_dcc_regimes, fit_regimes
 from regimecorr.models.switching.matrix_emission import MatrixEmission
 from regimecorr.models.switching.result import SwitchingResult
+
+if TYPE_CHECKING:
+    from regimecorr.models.bayes import BayesianSwitchingResult, RegimePriors
+    from regimecorr.models.bayes.chains import ChainName
 
 _MIN_OCCUPANCY = 20.0
 #: Exact Newton steps and standard errors need the Hessian of all parameters.
@@ -211,6 +216,75 @@ class SwitchingCorrelation(_RegimeModel):
 
     def _emission(self, z: Array, names: tuple[str, ...]) -> ConstantEmission:
         return constant_emission(z, names)
+
+    def sample(
+        self,
+        returns: pd.DataFrame | Array,
+        *,
+        chain: ChainName = "recurrent",
+        priors: RegimePriors | None = None,
+        margins: MarginsResult | None = None,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        target_accept: float | None = None,
+        rng: RandomState = 0,
+        n_jobs: int = 1,
+        progress: bool = True,
+    ) -> BayesianSwitchingResult:
+        """Sample the posterior of the regime model of two assets by NUTS (PyMC).
+
+        See `regimecorr.models.bayes.sample_regimes`, which it calls, for the parameters.
+
+        Parameters
+        ----------
+        returns : DataFrame or ndarray of shape (n_obs, 2)
+            Returns of the pair; standardized residuals when the specification has
+            ``margins=None``.
+        chain : {"recurrent", "change_point", "nesting"}, default "recurrent"
+            Regimes that come back; segments that never do (``n_regimes`` of them); or normal,
+            transient low and a permanent new normal in one chain.
+        priors : RegimePriors, optional
+            Stated in durations and correlations.
+        margins : MarginsResult, optional
+            Margins already fitted on these returns.
+        draws, tune, chains : int
+            Draws kept and tuning steps of every chain; number of chains.
+        target_accept : float, optional
+            Acceptance rate that the step size is tuned to.
+        rng : int, Generator or None, default 0
+            Seed or generator; the draws do not depend on ``n_jobs``.
+        n_jobs : int, default 1
+            Processes.
+        progress : bool, default True
+            Show a bar on a terminal after two seconds.
+
+        Returns
+        -------
+        BayesianSwitchingResult
+            With ``idata``, ``diagnostics``, ``p_today``, ``evidence``, ``prior_sensitivity``.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the chains did not converge.
+        """
+        from regimecorr.models.bayes import sample_regimes
+
+        return sample_regimes(
+            self,
+            returns,
+            chain=chain,
+            priors=priors,
+            margins=margins,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            target_accept=target_accept,
+            rng=rng,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
 
     def _search(self, emission: Emission) -> RegimeEstimate:
         assert isinstance(emission, ConstantEmission)
