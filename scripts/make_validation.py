@@ -22,6 +22,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from regimecorr.models.bayes import RegimePriors
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")
 MOMENTS = {"day": "a random day of the spell", "entry": "the first row of the spell"}
@@ -235,6 +237,41 @@ def fisher_defect(record: dict) -> list[str]:
     return [*rows, "", f"Truth: {record['truth']}."]
 
 
+def calibration(record: dict) -> list[str]:
+    """Simulation-based calibration of the sampled regime models."""
+    rows = ["| case | simulations | parameters ranked | smallest p | the same, Bonferroni |"]
+    rows.append("|---|---|---|---|---|")
+    for case, found in record["cases"].items():
+        values = [row["p_value"] for row in found["parameters"].values()]
+        rows.append(
+            f"| {case} | {found['simulations']} | {len(values)} | {min(values):.3f} | "
+            f"{found['p_bonferroni']:.2f} |"
+        )
+    return rows
+
+
+def sampling_time(record: dict) -> list[str]:
+    """Time and convergence of NUTS."""
+    rows = ["| chain | seconds | largest R-hat | smallest bulk ESS | tail ESS | divergences |"]
+    rows.append("|---|---|---|---|---|---|")
+    for case, found in record["cases"].items():
+        rows.append(
+            f"| {case} | {found['seconds']:.0f} | {found['max_rhat']:.3f} | "
+            f"{found['min_ess_bulk']:,} | {found['min_ess_tail']:,} | {found['divergences']} |"
+        )
+    return rows
+
+
+def implied_priors() -> list[str]:
+    """Quantiles that the default priors of two recurrent regimes imply."""
+    table = RegimePriors().table()
+    rows = ["| default, recurrent, two regimes | 5% | 50% | 95% |", "|---|---|---|---|"]
+    for name, row in table.iterrows():
+        cells = " | ".join(f"{x:,.0f}" if abs(x) > 60 else f"{x:.2f}" for x in row)
+        rows.append(f"| `{name}` | {cells} |")
+    return rows
+
+
 def fill(text: str, name: str, rows: list[str]) -> str:
     """Put a table between its markers."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -268,6 +305,13 @@ def main() -> None:
     page = DOCS / "concepts" / "regimes.md"
     defect = json.loads((DOCS / "_results" / "fisher_defect.json").read_text())
     page.write_text(fill(page.read_text(), "fisher-defect", fisher_defect(defect)))
+
+    page = DOCS / "concepts" / "bayes.md"
+    text = page.read_text()
+    for name, make in (("sbc", calibration), ("nuts", sampling_time)):
+        record = json.loads((DOCS / "_results" / f"{name}.json").read_text())
+        text = fill(text, name, make(record))
+    page.write_text(fill(text, "priors", implied_priors()))
 
 
 if __name__ == "__main__":

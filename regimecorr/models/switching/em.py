@@ -45,5 +45,5 @@ def _maximise_nu(emission: ConstantEmission, smoothed: Array, own: Array) -> flo
         return -float((smoothed * dens).sum())
 
     low, high = np.log(NU_LIMITS[0] - 2.0), np.log(NU_LIMITS[1] - 2.0)
-    best = minimize_scalar(negative, bounds=(low, high), method="bounded", options={"xatol": 1e-3})
+    best = minimize_scalar(negative, bounds=(low, high), method="bounded", options={"xatol": 1e-2})
     return 2.0 + float(np.exp(best.x))

@@ -224,6 +224,7 @@ class SwitchingCorrelation(_RegimeModel):
         chain: ChainName = "recurrent",
         priors: RegimePriors | None = None,
         margins: MarginsResult | None = None,
+        joint_margins: bool = False,
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
@@ -248,6 +249,9 @@ class SwitchingCorrelation(_RegimeModel):
             Stated in durations and correlations.
         margins : MarginsResult, optional
             Margins already fitted on these returns.
+        joint_margins : bool, default False
+            Sample the GARCH parameters along with the regimes; otherwise the standardized
+            residuals count as data, and the posterior leaves out the margins' uncertainty.
         draws, tune, chains : int
             Draws kept and tuning steps of every chain; number of chains.
         target_accept : float, optional
@@ -277,6 +281,7 @@ class SwitchingCorrelation(_RegimeModel):
             chain=chain,
             priors=priors,
             margins=margins,
+            joint_margins=joint_margins,
             draws=draws,
             tune=tune,
             chains=chains,
