@@ -163,6 +163,10 @@ def run_pool(
 
     def work(name: str, generator: np.random.Generator) -> Member:
         member = Member(name)
+        if priors[name] == 0.0 and isinstance(specs[name], Sampled):
+            member.reason = "not sampled: its prior is 0"
+            done(name)
+            return member
         main, extra = generator.spawn(2)
         try:
             fit, note = _fitted(specs[name], returns, margins, generator)
@@ -195,7 +199,7 @@ def run_pool(
             delayed(work)(name, stream) for name, stream in zip(specs, streams, strict=True)
         )
     members = {m.name: m for m in found}
-    failed = [m for m in found if m.futures is None]
+    failed = [m for m in found if m.futures is None and priors[m.name] > 0.0]
     if len(failed) > 1:
         raise EstimationError(
             f"{len(failed)} of {len(specs)} models failed, so there is no verdict: "

@@ -15,8 +15,9 @@ from regimecorr.inference.chp_process import ConstancyProcess, constancy_process
 from regimecorr.kernels.chp import correlation_derivatives, maximise_correlation
 from regimecorr.models.base import Array, Distribution, RandomState, check_count
 from regimecorr.models.constant import ConstantCorrelation
-from regimecorr.models.grid import NU_RANGE, Z_LIMIT
+from regimecorr.models.grid import NU_RANGE
 from regimecorr.models.margins import GARCH, MarginsResult
+from regimecorr.models.switching.emissions import RHO_LIMIT
 from regimecorr.progress import LateProgress
 
 Resampling: TypeAlias = Literal["parametric", "permutation"]
@@ -114,7 +115,7 @@ class _Null:
         sample = float(z[:, 0] @ z[:, 1] / np.sqrt((z[:, 0] @ z[:, 0]) * (z[:, 1] @ z[:, 1])))
         nu = _FIRST_NU if heavy else np.inf
         start = float(np.clip(sample, -0.95, 0.95))
-        return cls(*maximise_correlation(z, start, nu, *NU_RANGE, float(np.tanh(Z_LIMIT))))
+        return cls(*maximise_correlation(z, start, nu, *NU_RANGE, RHO_LIMIT))
 
     @property
     def converged(self) -> bool:
@@ -162,7 +163,7 @@ def carrasco_hu_ploberger(
     rho_max: float = 0.99,
     bootstrap: Resampling = "parametric",
     n_boot: int = 499,
-    rng: RandomState = None,
+    rng: RandomState = 0,
     n_jobs: int = 1,
 ) -> ConstancyTest:
     r"""Test a constant correlation against one that follows hidden regimes.
@@ -196,7 +197,7 @@ def carrasco_hu_ploberger(
         independent rows of any law, twice as fast, and as powerful in simulations.
     n_boot : int, default 499
         Replicates, at least 19.
-    rng : int, Generator or None
+    rng : int, Generator or None, default 0
         Seed or generator; the same seed gives the same answer whatever ``n_jobs``.
     n_jobs : int, default 1
         Threads; -1 for one per core.
@@ -248,8 +249,6 @@ def carrasco_hu_ploberger(
     given = margins if isinstance(margins, MarginsResult) else None
     spec = None if isinstance(margins, MarginsResult) else margins
     fitted, z = ConstantCorrelation(dist=dist, margins=spec)._residuals(returns, given)
-    if margins is None:
-        _check_standardized(z)
     persistence = persistence_grid(rho_min, rho_max)
     null = _Null.fit(z, dist == "t")
     if not null.converged:
@@ -287,16 +286,6 @@ def carrasco_hu_ploberger(
         n_boot=n_boot,
         notes=tuple(_notes(fitted, margins is None, null, failed)),
     )
-
-
-def _check_standardized(z: Array) -> None:
-    """Raise `ModelError` unless both series have about unit variance."""
-    squares = (z**2).mean(axis=0)
-    if np.any((squares < 0.25) | (squares > 4.0)):
-        raise ModelError(
-            f"With margins=None the returns must be standardized residuals; their mean squares are "
-            f"{squares[0]:.3g} and {squares[1]:.3g}, not near 1. Pass margins=GARCH() for returns."
-        )
 
 
 def _bootstrap(

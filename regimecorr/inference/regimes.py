@@ -23,6 +23,7 @@ from regimecorr.models.switching.spec import SwitchingCorrelation, constant_emis
 from regimecorr.progress import LateProgress
 
 _LEVELS = (0.10, 0.05, 0.01)
+_CHUNK = 10
 _MARGINS = GARCH()
 
 
@@ -163,7 +164,7 @@ def test_regimes(
     rng : int, Generator or None, default 0
         Seed or generator; the answer does not depend on ``n_jobs``.
     n_jobs : int, default 1
-        Threads.
+        Processes; -1 for one per core.
 
     Returns
     -------
@@ -233,7 +234,7 @@ def select_regimes(
     rng : int, Generator or None, default 0
         Seed or generator; the answer does not depend on ``n_jobs``.
     n_jobs : int, default 1
-        Threads.
+        Processes; -1 for one per core.
 
     Returns
     -------
@@ -314,19 +315,35 @@ def _bootstrap(
     streams = np.random.default_rng(rng).spawn(n_boot)
     with threadpool_limits(limits=1, user_api="blas"):
         null, observed = likelihood_ratio(emission, k, heavy, n_starts)
-        with LateProgress(f"{k} against {k + 1} regimes", n_boot) as progress:
-
-            def repeat(stream: np.random.Generator) -> float:
-                sample = emission.on(simulated_residuals(emission, null, stream))
-                value = likelihood_ratio(sample, k, heavy, n_starts)[1]
-                progress.advance("bootstrap")
-                return value
-
-            found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(repeat)(s) for s in streams)
+    chunks = [streams[i : i + _CHUNK] for i in range(0, n_boot, _CHUNK)]
+    # Processes: the optimiser's steps are Python, which threads would take turns at.
+    jobs = (delayed(_replicates)(emission, null, heavy, n_starts, chunk) for chunk in chunks)
+    found: list[float] = []
+    with LateProgress(f"{k} against {k + 1} regimes", n_boot) as progress:
+        for values in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
+            found += values
+            for _ in values:
+                progress.advance(f"{len(found)} of {n_boot}")
     simulated = np.array(found)
     pvalue = (1.0 + float((simulated >= observed).sum())) / (n_boot + 1.0)
     error = float(np.sqrt(pvalue * (1.0 - pvalue) / n_boot))
     return RegimeTest(k, observed, pvalue, error, simulated)
+
+
+def _replicates(
+    emission: ConstantEmission,
+    null: RegimeParams,
+    heavy: bool,
+    n_starts: int,
+    streams: Sequence[np.random.Generator],
+) -> list[float]:
+    """Likelihood ratios of samples that are simulated under the null."""
+    out = []
+    with threadpool_limits(limits=1, user_api="blas"):
+        for stream in streams:
+            sample = emission.on(simulated_residuals(emission, null, stream))
+            out.append(likelihood_ratio(sample, null.n_regimes, heavy, n_starts)[1])
+    return out
 
 
 def likelihood_ratio(

@@ -12,6 +12,10 @@ import numpy as np
 from numba import njit
 
 from regimecorr.kernels.density import density_slopes, log_density
+from regimecorr.kernels.regime_gradient import log_mixture
+
+# Probability below which a regime is carried in logs: later rows may still speak for it.
+_TINY = 1e-280
 
 
 @njit(cache=True, nogil=True)
@@ -36,12 +40,15 @@ def hamilton_filter(log_dens, transition, start):
 
     ``transition[i, j] = P(S_t = j | S_{t-1} = i)``, ``start`` the regime probabilities of row 0
     before it is seen. Returns log-likelihoods (n_obs,), predicted (n_obs, K) using rows to ``t -
-    1``, filtered (n_obs, K) using rows to ``t``.
+    1``, filtered (n_obs, K) using rows to ``t``. The likelihood is exact also where a regime's
+    probability is below what a double can hold; the probabilities are 0 there.
     """
     n, k = log_dens.shape
     loglik = np.empty(n)
     predicted = np.empty((n, k))
     filtered = np.empty((n, k))
+    joint = np.empty(k)  # logs of predicted probability times density
+    before = np.empty(k)  # logs of the previous row's filtered probabilities
     for t in range(n):
         best = -np.inf
         for j in range(k):
@@ -52,17 +59,21 @@ def hamilton_filter(log_dens, transition, start):
                 for i in range(k):
                     mass += filtered[t - 1, i] * transition[i, j]
             predicted[t, j] = mass
-            if mass > 0.0:
-                best = max(best, math.log(mass) + log_dens[t, j])
+            if mass > _TINY:
+                joint[j] = math.log(mass) + log_dens[t, j]
+            elif t == 0:
+                joint[j] = (math.log(mass) if mass > 0.0 else -np.inf) + log_dens[t, j]
+            else:
+                joint[j] = log_mixture(transition[:, j], before) + log_dens[t, j]
+            best = max(best, joint[j])
         total = 0.0
         for j in range(k):
-            mass = predicted[t, j]
-            value = math.exp(math.log(mass) + log_dens[t, j] - best) if mass > 0.0 else 0.0
-            filtered[t, j] = value
-            total += value
+            filtered[t, j] = math.exp(joint[j] - best)
+            total += filtered[t, j]
+        loglik[t] = best + math.log(total)
         for j in range(k):
             filtered[t, j] /= total
-        loglik[t] = best + math.log(total)
+            before[j] = joint[j] - loglik[t]
     return loglik, predicted, filtered
 
 

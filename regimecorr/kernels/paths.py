@@ -52,25 +52,3 @@ def autoregressive_paths(start, draw, mean, phi, sigma, normals, limit):
             level = min(limit, max(-limit, level))
             out[p, t] = math.tanh(level)
     return out
-
-
-@njit(cache=True, nogil=True)
-def regime_paths(start, draw, rho, cumulative, uniforms):
-    """Correlations (n_paths, horizon) of regime paths that go on from today's regimes.
-
-    ``rho`` is (n_draws, K), ``cumulative`` (n_draws, K, K) the row-wise cumulated transition
-    matrices.
-    """
-    n_paths, horizon = uniforms.shape
-    out = np.empty((n_paths, horizon))
-    k = rho.shape[1]
-    for p in range(n_paths):
-        d = draw[p]
-        s = start[p]
-        for t in range(horizon):
-            nxt = 0
-            while nxt < k - 1 and uniforms[p, t] > cumulative[d, s, nxt]:
-                nxt += 1
-            s = nxt
-            out[p, t] = rho[d, s]
-    return out

@@ -21,6 +21,9 @@ Distribution: TypeAlias = Literal["normal", "t"]
 
 RECENT_ROWS = 90
 N_DRAWS = 200
+# Median of a squared standard normal; variances that still pass for one, with heavy tails.
+_MEDIAN_SQUARE = 0.455
+_SCALES = (0.05, 20.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -265,6 +268,21 @@ def check_count(name: str, value: int, least: int = 1) -> None:
         raise ModelError(f"{name}={value!r} must be a whole number, at least {least}.")
 
 
+def check_standardized(z: Array, names: Sequence[str]) -> None:
+    """Raise `ModelError` unless all series (n_obs, N) have about unit variance.
+
+    The scale is read off the medians of the squares, which no single day moves.
+    """
+    scale = np.median(z**2, axis=0) / _MEDIAN_SQUARE
+    wrong = (scale < _SCALES[0]) | (scale > _SCALES[1])
+    if np.any(wrong):
+        i = int(np.argmax(wrong))
+        raise ModelError(
+            f"With margins=None the returns must be standardized residuals; the variance of "
+            f"{names[i]} is about {scale[i]:.2g}, not near 1. Use margins=GARCH() for returns."
+        )
+
+
 def check_distribution(dist: str) -> None:
     """Raise `ModelError` unless the distribution is known."""
     if dist not in get_args(Distribution):
@@ -307,7 +325,7 @@ class CorrelationModel(ABC, Generic[Result]):
         Parameters
         ----------
         returns : DataFrame or ndarray of shape (n_obs, n_assets)
-            Returns of the pair (`regimecorr.DCC`: of two assets or more), at least 200 rows,
+            Returns of the pair (`DCC`, `SwitchingCorrelation`: or of more), at least 200 rows,
             finite, in any units; standardized residuals when the specification has
             ``margins=None``.
         margins : MarginsResult, optional
@@ -329,6 +347,7 @@ class CorrelationModel(ABC, Generic[Result]):
         self, returns: pd.DataFrame | Array, margins: MarginsResult | None
     ) -> tuple[MarginsResult, Array]:
         """Margins (given, fitted now, or the identity) and the (n_obs, 2) residuals, contiguous."""
+        ready = margins is None and self.margins is None
         if margins is None:
             spec = self.margins
             margins = identity_margins(returns) if spec is None else fit_margins(spec, returns)
@@ -340,6 +359,8 @@ class CorrelationModel(ABC, Generic[Result]):
                 f"{', '.join(margins.names)}); fit the margins on these returns."
             )
         z = np.ascontiguousarray(margins.z)
+        if ready:
+            check_standardized(z, margins.names)
         if z.shape[1] != 2 and (self._two_assets_only or z.shape[1] < 2):
             limit = "two return series" if self._two_assets_only else "two return series or more"
             raise ModelError(f"This model takes {limit}; got {z.shape[1]}: {margins.names}.")

@@ -330,7 +330,8 @@ def require_params(
     for name, value in given.items():
         low, high = _RANGES.get(name, (-np.inf, np.inf))
         if not low < value < high and not (name == "nu" and value == np.inf):
-            raise ModelError(f"{name}={value} must lie between {low:g} and {high:g}.")
+            low, high = round(low, 12) + 0.0, round(high, 12)
+            raise ModelError(f"{name}={value} must be a number between {low:g} and {high:g}.")
     return given
 
 

@@ -326,12 +326,18 @@ def inverse_information(hessian: Array, basis: Array, units: Array) -> Array:
     return np.asarray(root @ root.T)
 
 
+def flat_directions(optimum: Optimum, units: Array) -> Array:
+    """Free directions (k, f), in units, along which the log-likelihood hardly falls."""
+    if optimum.basis.shape[1] == 0:
+        return np.empty((optimum.theta.size, 0))
+    face = _in_units(optimum.basis, units)
+    values, vectors = np.linalg.eigh(-face.T @ optimum.hessian @ face)
+    return np.asarray(face @ vectors[:, values < _FLAT])
+
+
 def is_flat(optimum: Optimum, region: Region) -> bool:
     """Whether the log-likelihood hardly falls along some free direction: it is not identified."""
-    if optimum.basis.shape[1] == 0:
-        return False
-    face = _in_units(optimum.basis, region.units)
-    return bool(np.linalg.eigvalsh(-face.T @ optimum.hessian @ face)[0] < _FLAT)
+    return bool(flat_directions(optimum, region.units).shape[1] > 0)
 
 
 def _line_search(

@@ -38,13 +38,18 @@ def regularised_sandwich(bread: Array, meat: Array, prior_sd: Array) -> Array:
 
     ``bread`` is minus the Jacobian of the summed estimating equations, ``meat`` the covariance of
     their sum. A direction in which the data say nothing keeps the prior's variance instead of an
-    infinite or a zero one; where the data speak, the prior of precision ``1 / prior_sd^2``
-    vanishes beside them.
+    infinite or a zero one, and none gets more; where the data speak, the prior of precision
+    ``1 / prior_sd^2`` vanishes beside them.
     """
     precision = np.diag(1.0 / prior_sd**2)
     inverse = np.linalg.inv(bread + precision)
     covariance = inverse @ (meat + precision) @ inverse.T
-    return np.asarray(0.5 * (covariance + covariance.T), dtype=float)
+    # In units of the prior no direction is wider than one.
+    values, vectors = np.linalg.eigh(
+        0.5 * (covariance + covariance.T) / np.outer(prior_sd, prior_sd)
+    )
+    root = prior_sd[:, None] * vectors * np.sqrt(np.clip(values, 0.0, 1.0))
+    return np.asarray(root @ root.T, dtype=float)
 
 
 def normal_draws(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> Array:

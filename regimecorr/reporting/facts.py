@@ -63,6 +63,7 @@ def members(v: Verdict) -> pd.DataFrame:
 def failed(v: Verdict) -> pd.DataFrame:
     """Return the members without a probability because their estimation failed."""
     rows = members(v)
+    rows = rows[rows["prior"] > 0.0]
     nothing = rows["score"].isna() & rows["p_structural"].isna()
     return rows[(rows["reason"] != "") & nothing]
 

@@ -319,7 +319,7 @@ class TestAnswer:
 
     def test_bad_returns(self):
         z = correlated(300, 0.3, 5.0, 0)
-        with pytest.raises(ModelError, match="mean squares"):
+        with pytest.raises(ModelError, match="standardized residuals"):
             carrasco_hu_ploberger(0.01 * z, margins=None)
         with pytest.raises(ModelError, match="too few"):
             carrasco_hu_ploberger(z[:150], margins=None)

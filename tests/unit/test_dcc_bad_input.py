@@ -33,7 +33,7 @@ class TestRefused:
             rc.DCC().fit(twice)
 
     def test_collinear_among_three(self, returns):
-        z = returns.assign(C=returns["B"])
+        z = returns.assign(C=returns["B"]) / returns["B"].std()
         with pytest.raises(ModelError, match="B and C"):
             rc.DCC(margins=None).fit(z)
 
@@ -86,7 +86,7 @@ class TestRefused:
             rc.DCC().fit(returns.set_axis([*returns.index[:-1], pd.NaT]))
 
     def test_appended_arrays_continue_the_numbering(self, returns):
-        numbered = returns.reset_index(drop=True)
+        numbered = returns.reset_index(drop=True) / returns.std()
         fit = rc.DCC(margins=None).fit(numbered.iloc[100:800])
         longer = fit.append(numbered.iloc[800:].to_numpy())
         assert longer.margins.returns.index[-1] == len(returns) - 1

@@ -25,6 +25,7 @@ PATHS = RNG.standard_normal((4, 25, 2))
 DRAW = np.array([0, 0, 1, 1])
 TWO = np.array([0.3, 0.4])
 UNIFORMS = RNG.random((4, 25))
+LEGS = np.array([TWO / 9, TWO / 9, TWO / 3, TWO])
 CORNERS = np.array([[[1.0, 1.1, 0.3], [0.9, 1.0, 0.5]]] * 2)
 STATES = (UNIFORMS > 0.5).astype(np.int64)
 NORMALS = RNG.standard_normal((4, 25))
@@ -195,6 +196,8 @@ CALLS = {
     "chp.correlation_derivatives": lambda: (Z, 0.4, 6.0),
     "chp.maximise_correlation": lambda: (Z, 0.1, 8.0, 2.2, 100.0, 0.99),
     "density.density_slopes": lambda: (0.3, -1.2, 0.4, 6.0),
+    "garch_adjoint.garch_residuals": lambda: (Z, LEGS, TWO + 0.6),
+    "garch_adjoint.garch_adjoint": lambda: (Z, LEGS, TWO + 0.6, Z, -1.0),
     "regime_gradient.log_mixture": lambda: (START, np.array([-900.0, -901.0])),
     "regime_gradient.log_forward": lambda: _hamilton()[0],
     "regime_gradient._add_score": lambda: (

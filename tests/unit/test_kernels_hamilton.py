@@ -114,6 +114,15 @@ def test_sixty_sigma_day_under_normal_densities_stays_finite():
     assert set(viterbi_path(dens, transition, np.array([0.6, 0.4]))) <= {0, 1}
 
 
+def test_a_regime_comes_back_from_underflow():
+    """Two absorbing regimes: one row rejects the second, the next rejects the first more."""
+    dens = np.array([[0.0, -800.0], [-1000.0, 0.0], [0.0, 0.0]])
+    half = np.array([0.5, 0.5])
+    rows, _, filtered = hamilton_filter(dens, np.eye(2), half)
+    assert rows.sum() == pytest.approx(np.log(0.5) - 800.0, rel=1e-12)
+    np.testing.assert_allclose(filtered[-1], [0.0, 1.0], atol=1e-80)
+
+
 def test_absorbing_regimes_and_impossible_starts():
     log_dens = problem(2, 6, 4)[0]
     transition = np.array([[0.9, 0.1], [0.0, 1.0]])

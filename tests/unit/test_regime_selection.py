@@ -13,6 +13,7 @@ from regimecorr.errors import ModelError
 from regimecorr.inference.regimes import likelihood_ratio, simulated_residuals
 from regimecorr.models.switching.chain import RegimeParams
 from regimecorr.models.switching.emissions import PairEmission
+from regimecorr.models.switching.estimation import fit_regimes
 from regimecorr.models.switching.matrix_emission import MatrixEmission
 
 ONE = RegimeParams(np.array([[0.4]]), np.ones((1, 1)), 6.0)
@@ -66,6 +67,16 @@ class TestStatistic:
             )
         for nu in null.nu * np.array([0.95, 1.05]):
             assert dataclasses.replace(null, nu=nu).filter(emission)[0].sum() < best
+
+    def test_is_that_of_full_fits_on_null_samples(self):
+        """Without regimes the likelihood has many optima; the quick search finds the best too."""
+        for seed in range(200, 215):
+            emission = PairEmission(sample(ONE, 600, seed))
+            one, two = (
+                fit_regimes(emission, k, heavy=True, n_starts=6).optimum.value for k in (1, 2)
+            )
+            found = likelihood_ratio(emission, 1, True, 6)[1]
+            assert found == pytest.approx(2.0 * max(two - one, 0.0), abs=2e-2)
 
     def test_is_never_negative(self):
         for seed in range(15):
@@ -151,6 +162,13 @@ class TestSelection:
         found = rc.select_regimes(z, margins=None, max_regimes=2, n_boot=39, n_starts=2)
         assert found.tests[0].pvalue < 0.05
         assert found.n_regimes == 2
+
+    def test_nearly_one_asset(self):
+        high = dataclasses.replace(TWO, own=np.array([[0.991], [0.998]]))
+        found = rc.select_regimes(
+            sample(high, 400, 1), margins=None, max_regimes=2, n_boot=19, n_starts=2
+        )
+        assert found.constancy.rho > 0.98
 
     def test_bad_options(self):
         z = sample(ONE, 300, 0)

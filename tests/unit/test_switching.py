@@ -198,6 +198,55 @@ class TestFit:
         assert np.isfinite(result.params).all()
         assert result.message or kinds & {DegenerateRegimeWarning, ConvergenceWarning}
 
+    def test_flat_directions_have_no_errors(self):
+        """Two regimes at one correlation: moves are not identified, and a sandwich would say 0."""
+        sample = simulated(800, 0, RegimeParams(np.array([[0.5], [0.5]]), TWO.transition, np.inf))
+        flat = 0
+        for seed in range(100, 112):
+            truth = RegimeParams(np.array([[0.5], [0.5]]), TWO.transition, np.inf)
+            sample = simulated(800, seed, truth)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                result = rc.SwitchingCorrelation(dist="normal", margins=None).fit(sample)
+            if "flat" not in result.message:
+                continue
+            flat += 1
+            assert any(w.category is DegenerateRegimeWarning for w in caught)
+            assert "flat" in result.summary()
+            for kind in ("sandwich", "opg", "hessian"):
+                moves = result.standard_errors(kind)[["p_low", "p_high"]]
+                assert np.isnan(moves).any()
+                assert not (moves < 1e-3).any()
+            assert np.isnan(result.duration_std_errors).any()
+        assert flat > 0
+
+    def test_draws_at_a_bound_stay_there(self):
+        rng = np.random.default_rng(0)
+        first, other = rng.standard_normal((2, 600))
+        both = np.column_stack([first, 0.9999 * first + np.sqrt(1 - 0.9999**2) * other])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = rc.SwitchingCorrelation(dist="normal", margins=None).fit(both)
+            assert (result.simulate(400, 20, 1).correlation > 0.9).all()
+            assert (result.forecast(20)["q05"] > 0.9).all()
+
+    def test_returns_are_no_residuals(self, z):
+        for spec in (rc.SwitchingCorrelation(margins=None), rc.SwitchingDCC(margins=None)):
+            with pytest.raises(ModelError, match="standardized residuals"):
+                spec.fit(0.01 * z)
+        with pytest.raises(ModelError, match="standardized residuals"):
+            rc.test_regimes(0.01 * z, margins=None)
+        wild = z.copy()
+        wild[700] = 60.0
+        rc.SwitchingCorrelation(margins=None).fit(wild)
+
+    def test_summary(self, fitted):
+        text = fitted.summary()
+        assert "std error" in text
+        assert "starts agree" in text
+        assert f"{fitted.icl:.3f}" in text
+        assert "rho_low" in repr(fitted)
+
 
 class TestFutures:
     def test_forecast_by_powers_of_the_transition(self, fitted):
@@ -255,11 +304,15 @@ class TestFutures:
             fitted.forecast(0)
         with pytest.raises(ModelError, match="quantiles="):
             fitted.forecast(5, quantiles=(0.5, 1.0))
+        with pytest.raises(ModelError, match="differ"):
+            fitted.forecast(5, quantiles=(0.5, 0.5))
+        close = fitted.forecast(2, quantiles=(0.02, 0.025, 0.975), n_draws=20)
+        assert list(close.columns[-3:]) == ["q02", "q2.5", "q97.5"]
         with pytest.raises(ModelError, match="kind="):
             fitted.standard_errors("robust")
         known = {"rho_low": 0.1, "rho_high": 0.65, "p_low": 0.98, "p_high": 0.97, "nu": 7.0}
         given = rc.SwitchingCorrelation(margins=None).filter(
-            np.ones((200, 1)) * [[1, 2]] + [[i % 3, i % 5] for i in range(200)], known
+            np.array([[i % 3 - 1, i % 5 - 2] for i in range(200)], dtype=float), known
         )
         with pytest.raises(ModelError, match=r"fit\(\)"):
             _ = given.std_errors

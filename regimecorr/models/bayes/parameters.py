@@ -55,8 +55,13 @@ class RegimeDraws:
 
     def mean(self) -> RegimeDraws:
         """Average of the draws, as one draw."""
-        parts = (x.mean(axis=0)[None] for x in (self.rho, self.transition, self.start, self.nu))
-        return RegimeDraws(*parts, None if self.margins is None else self.margins.mean())
+        return RegimeDraws(
+            self.rho.mean(axis=0)[None],
+            self.transition.mean(axis=0)[None],
+            self.start.mean(axis=0)[None],
+            self.nu.mean()[None],
+            None if self.margins is None else self.margins.mean(),
+        )
 
     def residuals(self, draw: int, z: Array) -> tuple[Array, float]:
         """Residuals (n_obs, 2) under one draw, and the sum of its log volatilities.
@@ -82,7 +87,7 @@ class RegimeDraws:
         out = np.full(len(self), -np.inf)
         inside = (np.abs(self.rho) < 1.0).all(axis=1) & (self.nu > 2.0)
         for d in np.flatnonzero(inside):
-            own, log_volatility = self.residuals(d, z)
+            own, log_volatility = self.residuals(int(d), z)
             dens = regime_log_densities(own, self.rho[d], self.nu[d])
             rows = log_forward(dens, self.transition[d], self.start[d])[0]
             out[d] = rows.sum() - log_volatility

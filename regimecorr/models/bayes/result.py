@@ -114,8 +114,10 @@ class BayesianSwitchingResult(DrawnFutures):
         self._log_unit = margins.log_volatility if self.joint_margins else 0.0
         at_means = float(self.draws.mean().log_likelihood(z)[0])
         self.correlation_loglikelihood = at_means + self._log_unit
-        self.converged = margins.converged and self.diagnostics.converged
-        self.message = f"{self.diagnostics.message} {margins.message}".strip()
+        # Joint margins do not rest on the fit: it gave starting values.
+        fit = "" if self.joint_margins else margins.message
+        self.converged = self.diagnostics.converged and (self.joint_margins or margins.converged)
+        self.message = f"{self.diagnostics.message} {fit}".strip()
         self._seal()
 
     # ---- posterior ---------------------------------------------------------------------------
@@ -331,12 +333,12 @@ class BayesianSwitchingResult(DrawnFutures):
         """Return a short text: posterior, durations, today, convergence."""
         pair = " and ".join(self.margins.names)
         lines = [f"{self.name}: {self.n_obs} returns of {pair}, {len(self.draws)} draws"]
-        lines.append("                         mean    median        5%       95%")
+        lines.append("                          mean     median         5%        95%")
         for name, row in self.intervals().iterrows():
-            lines.append(f"  {name!s:<19}" + "".join(f"{x:>10.4g}" for x in row))
+            lines.append(f"  {name!s:<19}" + "".join(f"{x:>11.4g}" for x in row))
         lines.append("  probability today")
         for name, row in self.p_today().iterrows():
-            lines.append(f"  {name!s:<19}" + "".join(f"{x:>10.3f}" for x in row))
+            lines.append(f"  {name!s:<19}" + "".join(f"{x:>11.3f}" for x in row))
         gap = self.gap_table
         lines.append(
             f"  smallest gap below 0.1 with probability {gap['near_tie']:.3f} "

@@ -14,13 +14,14 @@ from regimecorr.models.switching.emissions import Emission
 NU_LIMITS = (2.05, 200.0)
 #: Probability of a move below which a regime counts as left never, or at once.
 LEAST_MOVE = 1e-7
-_MAX_LOGIT = 11.5  # probabilities of staying up to 0.99999
+_MAX_LOGIT = 16.0  # moves down to 1e-7, where the region ends
 
 
 def parameter_names(emission: Emission, k: int, heavy: bool) -> list[str]:
-    """Names of the parameters, in the order of `RegimeParams.vector`."""
+    """Names of the parameters in the order of `RegimeParams.vector`, as bounds tell them."""
     names = regime_names(k)
-    own = [named(label, n) for n in names for label in emission.names]
+    labels = emission.bound_names or emission.names
+    own = [named(label, n) for n in names for label in labels]
     moves = [f"p_{a}_{b}" for a in names for b in names if a != b]
     return [*own, *moves, *(["nu"] if heavy else [])]
 

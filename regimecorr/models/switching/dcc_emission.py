@@ -45,7 +45,7 @@ class DCCEmission(Emission):
         return [(np.array([0.0, 1.0, 1.0]), 1.0 - UNIT_MARGIN, "a + b = 1")]
 
     def _run(self, own: Array, slopes: bool) -> tuple[Array, Array, Array]:
-        """Of one regime: Q (n_obs + 1, 3), correlations, derivatives by target, a and b."""
+        """Of one regime: Q (n_obs + 1, 3), correlations, derivatives by a, b and target."""
         rho, a, b = own
         target = np.array([1.0, 1.0, rho])
         along = np.zeros((3, 3))

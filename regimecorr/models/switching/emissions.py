@@ -26,6 +26,8 @@ class Emission(ABC):
 
     z: Array
     names: tuple[str, ...]
+    #: Names of the own parameters where a bound holds them, if they are not what is reported.
+    bound_names: tuple[str, ...] = ()
     #: Bounds of the own parameters, and steps in which the log-likelihood changes by about one.
     lower: tuple[float, ...]
     upper: tuple[float, ...]

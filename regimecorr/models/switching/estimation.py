@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,8 +30,9 @@ _AGREE = 1e-2
 # Spread of the regimes' correlations in Fisher z, and probability of staying.
 _DESIGNS = ((0.3, 0.99), (0.6, 0.995), (0.3, 0.998), (0.8, 0.97), (0.15, 0.95), (1.2, 0.9))
 # Weight of shocks and of the past in the regimes of a switching DCC, from calm to none.
-_RECURSIONS = ((0.02, 0.95), (0.05, 0.85), (0.01, 0.5))
-_DCC_FOLLOWED = 4
+_RECURSIONS = ((0.02, 0.95), (0.05, 0.85), (0.01, 0.5), (0.1, 0.2))
+_DCC_FOLLOWED = 24
+_MEMORIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 # EM runs within this many points of the best may overtake it.
 _NEAR = 3.0
 
@@ -39,7 +41,8 @@ _NEAR = 3.0
 class RegimeEstimate:
     """Optimum of a regime model, in the order of its correlations.
 
-    ``loglikelihoods`` are those that a climb reached from every start, best first; the best one
+    ``flat``: the likelihood does not fall along some direction. ``loglikelihoods`` are those that
+    a climb reached from every start, best first; the best one
     and the next that differs were polished.
     """
 
@@ -48,6 +51,7 @@ class RegimeEstimate:
     loglikelihoods: Array
     message: str
     converged: bool
+    flat: bool = False
 
     @property
     def report(self) -> pd.Series:
@@ -102,14 +106,12 @@ def quick_optimum(
 ) -> tuple[RegimeParams, float]:
     """Optimum to about 1e-5 in log-likelihood, for repeated samples: no Newton steps, no report.
 
-    Climbs go on from the EM runs that may still turn out to be the best; two regimes have few
-    optima, three and more have many.
+    Climbs go on from every EM run that may still turn out to be the best.
     """
     runs = em_runs(emission, k, heavy=heavy, n_starts=n_starts, initial="stationary")
     runs.sort(key=lambda run: -run[1])
     near = [params for params, value in runs if value > runs[0][1] - _NEAR]
-    climbed = (_climbed(emission, params) for params in (near if k > 2 else near[:2]))
-    return max(climbed, key=lambda found: found[1])
+    return max((_climbed(emission, params) for params in near), key=lambda found: found[1])
 
 
 def fit_dcc_regimes(
@@ -137,10 +139,22 @@ def fit_dcc_regimes(
 
 
 def _without_dynamics(emission: DCCEmission, found: RegimeEstimate) -> RegimeEstimate:
-    """Where no shock enters a recursion its ``b`` means nothing: it is set to 0, and named."""
-    still = found.params.own[:, 1] < 1e-9
-    if not np.any(still):
+    """Where no shock enters a recursion its ``b`` means nothing: it is set to 0, and named.
+
+    Whether a shock would help depends on ``b``, so others are tried first.
+    """
+    still = np.flatnonzero(found.params.own[:, 1] < 1e-9)
+    if still.size == 0:
         return found
+    for regime, b in itertools.product(still, _MEMORIES):
+        own = found.params.own.copy()
+        own[regime, 2] = b
+        _, gradient = replace(found.params, own=own).gradient(emission)
+        if gradient[3 * regime + 1] > 0.0:
+            own[regime, 1] = min(0.01, 0.5 * (1.0 - b))
+            better = _follow(emission, [replace(found.params, own=own)])
+            if better.optimum.value > found.optimum.value + 1e-8:
+                return _without_dynamics(emission, better)
     own = found.params.own.copy()
     own[still, 1:] = 0.0
     params = replace(found.params, own=own)
@@ -148,13 +162,13 @@ def _without_dynamics(emission: DCCEmission, found: RegimeEstimate) -> RegimeEst
     objective = _objective(emission, params)
     value, gradient = objective(theta)
     hessian = central_hessian(objective, theta, region)
-    held = [3 * i + 2 for i in range(len(own)) if still[i]]
+    held = [int(3 * i + place) for i in still for place in (1, 2)]
     active, basis = free_directions(theta, gradient, hessian, region, held)
+    names = [regime_names(params.n_regimes)[i] for i in still]
     settled = replace(
         found.optimum, theta=theta, value=value, gradient=gradient, hessian=hessian, basis=basis,
-        bounds_hit=tuple(region.labels[i] for i in active),
+        bounds_hit=(*(f"a_{n} = 0" for n in names), *(region.labels[i] for i in active)),
     )  # fmt: skip
-    names = [n for n, s in zip(regime_names(params.n_regimes), still, strict=True) if s]
     note = (
         f"No shock enters the correlation of regime {', '.join(names)} (a = 0): it is constant "
         "within the regime, and its b is not identified and set to 0."
@@ -231,14 +245,15 @@ def _reported(
             f"The correlation stage did not converge: {optimum.message}; a Newton step promises "
             f"{optimum.decrement:.1e} more log-likelihood."
         )
-    if is_flat(optimum, region_of(emission, params)):
+    flat = is_flat(optimum, region_of(emission, params))
+    if flat:
         found.append(
             "The log-likelihood is flat along some direction: the data do not tell these regimes "
-            "apart, and their standard errors mean nothing."
+            "apart; parameters that they do not identify have no standard error."
         )
     if optimum.bounds_hit:
         found.append(f"The estimate lies on the bound {', '.join(optimum.bounds_hit)}.")
-    return RegimeEstimate(params, optimum, values, " ".join(found), optimum.converged)
+    return RegimeEstimate(params, optimum, values, " ".join(found), optimum.converged, flat)
 
 
 def _climbed(emission: Emission, start: RegimeParams) -> tuple[RegimeParams, float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from regimecorr.errors import ModelError
 from regimecorr.models.base import Array
 
 
@@ -54,5 +55,18 @@ def forecast_frame(
     for suffix, (mean, spread) in figures.items():
         table[f"mean{suffix}"] = mean
         for i, q in enumerate(quantiles):
-            table[f"q{100 * q:02.0f}{suffix}"] = spread[:, i]
+            table[f"{quantile_name(q)}{suffix}"] = spread[:, i]
     return table
+
+
+def quantile_name(q: float) -> str:
+    """Name of a quantile: q05, q50, q97.5."""
+    percent = round(100.0 * q, 6)
+    return f"q{percent:02.0f}" if percent == round(percent) else f"q{percent:g}"
+
+
+def check_quantiles(quantiles: Sequence[float]) -> None:
+    """Raise `ModelError` unless the quantiles lie between 0 and 1 and differ."""
+    inside = all(0.0 < q < 1.0 for q in quantiles)
+    if not quantiles or not inside or len({quantile_name(q) for q in quantiles}) < len(quantiles):
+        raise ModelError(f"quantiles={quantiles} must lie between 0 and 1 and differ.")

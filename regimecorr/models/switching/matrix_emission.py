@@ -32,6 +32,7 @@ class MatrixEmission(ConstantEmission):
         self.pairs = [(j, i) for i in range(1, self.size) for j in range(i)]
         m = len(self.pairs)
         self.names = tuple(f"rho({assets[i]}, {assets[j]})" for i, j in self.pairs)
+        self.bound_names = tuple(f"singular({assets[i]}, {assets[j]})" for i, j in self.pairs)
         self.lower = (-_COORDINATE_LIMIT,) * m
         self.upper = (_COORDINATE_LIMIT,) * m
         self.steps = (0.02,) * m
@@ -55,10 +56,15 @@ class MatrixEmission(ConstantEmission):
 
     def coordinates(self, matrices: Array) -> Array:
         """Inverse of `matrices`."""
-        factor = np.linalg.cholesky(matrices)
+        try:
+            factor = np.linalg.cholesky(matrices)
+        except np.linalg.LinAlgError as error:
+            raise ModelError(
+                f"The correlation matrix of {', '.join(self.assets)} is singular: some of them are "
+                "collinear. Remove one."
+            ) from error
         scaled = factor / np.diagonal(factor, axis1=-2, axis2=-1)[..., None]
-        out = scaled[..., self._below[0], self._below[1]]
-        return np.clip(out, -_COORDINATE_LIMIT, _COORDINATE_LIMIT)
+        return np.asarray(scaled[..., self._below[0], self._below[1]])
 
     def _row_slopes(self, factor: Array, i: int) -> Array:
         """Derivatives (i, i + 1) of row i of the factor by its coordinates."""
@@ -183,7 +189,8 @@ class MatrixEmission(ConstantEmission):
         common = 0.9 + 0.1 * np.eye(self.size)
         share = np.minimum(np.abs(shifts), 0.8)[:, None, None]
         goal = np.where(shifts[:, None, None] < 0.0, np.eye(self.size), common)
-        return self.coordinates((1.0 - share) * sample + share * goal)
+        found = self.coordinates((1.0 - share) * sample + share * goal)
+        return np.clip(found, -_COORDINATE_LIMIT, _COORDINATE_LIMIT)
 
     def update(self, own: Array, nu: float, smoothed: Array) -> Array:
         out = own.copy()

@@ -33,15 +33,18 @@ from regimecorr.models.switching.emissions import Emission
 from regimecorr.models.switching.estimation import RegimeEstimate
 from regimecorr.models.switching.forecasting import (
     ahead,
+    check_quantiles,
     forecast_frame,
     passage,
     weighted_quantiles,
 )
 from regimecorr.models.switching.matrix_emission import MatrixEmission
+from regimecorr.models.switching.summary import summarise
 from regimecorr.models.switching.uncertainty import (
     ErrorKind,
     ParameterDraws,
     covariance,
+    identified,
     leaving,
     reported_slopes,
 )
@@ -86,7 +89,7 @@ class SwitchingResult(CorrelationResult):
         self._sample = emission if sample is None else sample
         self.loglikelihoods = np.empty(0) if estimate is None else estimate.loglikelihoods
         self.bounds_hit = () if estimate is None else estimate.optimum.bounds_hit
-        self.regimes = regime_names(found.n_regimes)
+        self.regimes = tuple(regime_names(found.n_regimes))
         index = margins.std_resid.index
         self._log_dens = emission.log_densities(found.own, found.nu)
         rows, predicted, filtered = hamilton_filter(self._log_dens, found.transition, found.start)
@@ -108,6 +111,14 @@ class SwitchingResult(CorrelationResult):
         message = "" if estimate is None else estimate.message
         self.message = f"{message} {margins.message}".strip()
         self._seal()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v:.4g}" for k, v in self.params.items())
+        return f"<SwitchingResult: {self.name}, {self.n_obs} rows; {shown}>"
+
+    def summary(self) -> str:
+        """Return a short text: estimates, errors, regimes today, likelihood, convergence."""
+        return summarise(self, self._estimate is not None)
 
     @property
     def n_obs(self) -> int:
@@ -171,17 +182,24 @@ class SwitchingResult(CorrelationResult):
     @property
     def correlations(self) -> Array:
         """Correlation matrices (n_obs, n_assets, n_assets) expected from returns to t."""
-        weights = self.filtered_probabilities.to_numpy()
+        return self._matrices(self.filtered_probabilities)
+
+    @property
+    def smoothed_correlations(self) -> Array:
+        """Correlation matrices (n_obs, n_assets, n_assets) expected from the full sample."""
+        return self._matrices(self.smoothed_probabilities)
+
+    def _matrices(self, probabilities: pd.DataFrame) -> Array:
         paths = self._emission.correlations(self._found.own)
         if paths.ndim == 2:
             paths = np.where(np.eye(2, dtype=bool), 1.0, paths[:, :, None, None])
-        return np.asarray(np.einsum("tk,tkij->tij", weights, paths))
+        return np.asarray(np.einsum("tk,tkij->tij", probabilities.to_numpy(), paths))
 
     # ---- uncertainty -------------------------------------------------------------------------
 
     @property
     def std_errors(self) -> pd.Series:
-        """Sandwich standard errors of `params`; NaN for what a bound holds."""
+        """Sandwich standard errors; NaN for what a bound holds or the data do not identify."""
         return self.standard_errors()
 
     def standard_errors(self, kind: ErrorKind = "sandwich") -> pd.Series:
@@ -210,11 +228,12 @@ class SwitchingResult(CorrelationResult):
         matrix = covariance(self._sample, self._estimate, kind)
         variance = np.einsum("ik,kl,il->i", turn, matrix, turn)
         spread = np.sqrt(np.maximum(variance, 0.0))
-        return pd.Series(np.where(spread > 0.0, spread, np.nan), index=index)
+        known = identified(self._sample, self._estimate, turn) & (spread > 0.0)
+        return pd.Series(np.where(known, spread, np.nan), index=index)
 
     @property
     def convergence(self) -> pd.Series:
-        """How the optimum was found: gradient norm, bounds hit, starts that agree."""
+        """How the optimum was found."""
         if self._estimate is None:
             raise ModelError("Nothing was estimated: the parameters were given; use fit().")
         return self._estimate.report
@@ -272,8 +291,7 @@ class SwitchingResult(CorrelationResult):
         """
         check_count("horizon", horizon)
         check_count("n_draws", n_draws)
-        if not quantiles or not all(0.0 < q < 1.0 for q in quantiles):
-            raise ModelError(f"quantiles={quantiles} must lie between 0 and 1.")
+        check_quantiles(quantiles)
         p, emission = self._found, self._emission
         probabilities = ahead(self._today(p), p.transition, horizon)
         figures = {}
@@ -339,8 +357,9 @@ class SwitchingResult(CorrelationResult):
 
     @cached_property
     def _draws(self) -> ParameterDraws:
+        assert self._estimate is not None
         with threadpool_limits(limits=1, user_api="blas"):
-            return ParameterDraws(self._sample, self._found)
+            return ParameterDraws(self._sample, self._found, self._estimate.optimum.basis)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:
         """Draw parameters from the sandwich covariance, the regimes of each in order."""

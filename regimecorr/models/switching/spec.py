@@ -87,6 +87,8 @@ class _RegimeModel(CorrelationModel[SwitchingResult]):
         result = SwitchingResult(self._name, margins, emission, found.params, estimate=found)
         if not found.converged:
             warn_user(found.message, ConvergenceWarning)
+        elif found.flat:
+            warn_user(found.message, DegenerateRegimeWarning)
         occupancy = result.smoothed_probabilities.sum()
         if occupancy.min() < _MIN_OCCUPANCY:
             warn_user(
@@ -105,12 +107,12 @@ class _RegimeModel(CorrelationModel[SwitchingResult]):
         transition: Array | pd.DataFrame | None = None,
         margins: MarginsResult | None = None,
     ) -> SwitchingResult:
-        """Run with given parameters.
+        """Run with given parameters of the correlation stage.
 
         Parameters
         ----------
         returns : DataFrame or ndarray of shape (n_obs, n_assets)
-            Returns.
+            Returns, at least 200 rows; their margins are fitted now unless they are given.
         params : Series or mapping
             As a fit's ``params``: the regimes' own parameters (``rho_low`` ..., of several assets
             ``rho_low(A, B)`` ...), ``p_low`` ... (probabilities of staying) and, for t errors,

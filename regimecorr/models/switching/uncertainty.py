@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from regimecorr.models.base import Array
-from regimecorr.models.optimise import inverse_information
+from regimecorr.models.optimise import flat_directions, inverse_information
 from regimecorr.models.sandwich import (
     jacobian,
     normal_draws,
@@ -21,6 +21,8 @@ from regimecorr.models.switching.estimation import RegimeEstimate
 
 ErrorKind: TypeAlias = Literal["sandwich", "opg", "hessian"]
 
+# Share of a step along a flat direction, in units, beyond which a parameter is not identified.
+_LOAD = 1e-3
 _LOGIT_SD = 2.0
 _NU_SD = 1.0
 
@@ -48,6 +50,18 @@ def covariance(emission: Emission, estimate: RegimeEstimate, kind: str) -> Array
     return np.asarray(inverse @ outer @ inverse)
 
 
+def identified(emission: Emission, estimate: RegimeEstimate, turn: Array) -> Array:
+    """Which of the combinations ``turn`` (R, P) of parameters the data say something about.
+
+    A direction in which the likelihood is flat has no information and no score: a sandwich would
+    give it an error of zero.
+    """
+    units = region_of(emission, estimate.params).units
+    along = np.abs(turn @ flat_directions(estimate.optimum, units))
+    size = np.abs(turn @ units).max(axis=1, keepdims=True)
+    return np.asarray(np.all(along <= _LOAD * size, axis=1))
+
+
 def reported_slopes(emission: Emission, params: RegimeParams) -> Array:
     """Derivatives (R, P) of what is reported, by the parameter vector.
 
@@ -69,7 +83,7 @@ def reported_slopes(emission: Emission, params: RegimeParams) -> Array:
 class ParameterDraws:
     """Draws from the sandwich covariance in unbounded coordinates, with a weak prior."""
 
-    def __init__(self, emission: Emission, params: RegimeParams) -> None:
+    def __init__(self, emission: Emission, params: RegimeParams, basis: Array) -> None:
         self._emission, self._params = emission, params
         self._at = pack(emission, params)
         slopes = unpack(emission, self._at, params)[1]
@@ -79,6 +93,9 @@ class ParameterDraws:
         k = params.n_regimes
         sd = np.array([*emission.prior_sd * k, *[_LOGIT_SD] * (k * (k - 1)), *heavy])
         self._covariance = regularised_sandwich(bread, scores.T @ scores, sd)
+        # What a bound holds does not move.
+        held = np.abs(basis).sum(axis=1) < 1e-9
+        self._covariance[held] = self._covariance[:, held] = 0.0
 
     def _gradient(self, u: Array) -> Array:
         params, slopes = unpack(self._emission, u, self._params)
