@@ -12,6 +12,7 @@
     python scripts/fisher_defect.py
     python benchmarks/sbc.py
     python benchmarks/nuts.py
+    python benchmarks/joint_margins.py
     python scripts/make_validation.py
 
 RESULTS is docs/_results/simulated_divergences.json.
@@ -22,7 +23,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from regimecorr.models.bayes import RegimePriors
+from scipy.stats import beta, norm
+
+from regimecorr.models.bayes import MarginPriors, RegimePriors
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")
@@ -272,6 +275,29 @@ def implied_priors() -> list[str]:
     return rows
 
 
+def margin_priors() -> list[str]:
+    """Default priors of sampled margins and their quantiles."""
+    p = MarginPriors()
+    laws = {
+        f"mean over s | N(0, {p.mean:g}²)": norm(scale=p.mean),
+        f"log of the variance over s² | N(0, {p.log_variance:g}²)": norm(scale=p.log_variance),
+        f"α + β | Beta{p.persistence}": beta(*p.persistence),
+        f"α / (α + β) | Beta{p.share}": beta(*p.share),
+    }
+    rows = ["| parameter | prior | 5% | 50% | 95% |", "|---|---|---|---|---|"]
+    for name, law in laws.items():
+        rows.append(f"| {name} | {' | '.join(f'{law.ppf(q):.2f}' for q in (0.05, 0.5, 0.95))} |")
+    return rows
+
+
+def joint_margins(record: dict) -> list[str]:
+    """Cost and effect of sampling the margins."""
+    rows = [f"| | {' | '.join(record)} |", f"|{'---|' * (len(record) + 1)}"]
+    for key in next(iter(record.values())):
+        rows.append(f"| {key} | {' | '.join(f'{found[key]:,}' for found in record.values())} |")
+    return rows
+
+
 def fill(text: str, name: str, rows: list[str]) -> str:
     """Put a table between its markers."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -308,7 +334,12 @@ def main() -> None:
 
     page = DOCS / "concepts" / "bayes.md"
     text = page.read_text()
-    for name, make in (("sbc", calibration), ("nuts", sampling_time)):
+    text = fill(text, "margin_priors", margin_priors())
+    for name, make in (
+        ("sbc", calibration),
+        ("nuts", sampling_time),
+        ("joint_margins", joint_margins),
+    ):
         record = json.loads((DOCS / "_results" / f"{name}.json").read_text())
         text = fill(text, name, make(record))
     page.write_text(fill(text, "priors", implied_priors()))

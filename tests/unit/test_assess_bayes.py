@@ -104,3 +104,16 @@ def test_options(prices):
         rc.assess(prices, method="pool", family_prior={"nesting": 1.0})
     with pytest.raises(ModelError, match="family_prior"):
         rc.assess(prices, method="bayes", family_prior={"dcc": 1.0})
+
+
+def test_members_without_a_prior_are_not_sampled(prices):
+    family_prior = {"constant": 1.0, "drift": 1.0}
+    verdict = rc.assess(
+        prices, calibration=None, method="bayes", n_paths=400, family_prior=family_prior
+    )
+    assert verdict.idata == {}
+    rows = verdict.models.loc[["switching", "change_point", "nesting"]]
+    assert (rows["reason"] == "not sampled: its prior is 0").all()
+    assert (rows["weight"] == 0.0).all()
+    assert "FAILED" not in verdict.summary()
+    assert verdict.regimes.empty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,7 @@ from regimecorr.models.base import (
     check_count,
 )
 from regimecorr.models.bayes.parameters import RegimeDraws
+from regimecorr.models.switching.forecasting import ahead, forecast_frame, weighted_quantiles
 
 
 class DrawnFutures(CorrelationResult):
@@ -102,20 +105,18 @@ def follow(draws: RegimeDraws, states: IntArray, noise: Noise) -> tuple[Array, A
 
 
 def forecast_table(
-    ahead: Array, drawn: RegimeDraws, horizon: int, quantiles: tuple[float, ...]
+    today: Array,
+    drawn: RegimeDraws,
+    horizon: int,
+    regimes: Sequence[str],
+    quantiles: tuple[float, ...],
 ) -> pd.DataFrame:
-    """Regime probabilities (columns 0 to K - 1), mean and quantiles of the correlation by row.
+    """Regime probabilities, mean and quantiles of the correlation by row ahead, over draws.
 
-    ``ahead`` (n, K) are the regime probabilities of the last row under every draw.
+    ``today`` (n, K) are the regime probabilities of the last row under every draw.
     """
-    order = np.argsort(drawn.rho.ravel(), kind="stable")
-    values = drawn.rho.ravel()[order]
-    rows = []
-    for _ in range(horizon):
-        ahead = np.einsum("di,dij->dj", ahead, drawn.transition)
-        mass = np.cumsum(ahead.ravel()[order]) / len(drawn)
-        reached = [min(int((mass < q - 1e-12).sum()), values.size - 1) for q in quantiles]
-        rows.append([*ahead.mean(axis=0), (ahead * drawn.rho).sum(axis=1).mean(), *values[reached]])
-    columns = [*range(drawn.rho.shape[1]), "mean", *(f"q{100 * q:02.0f}" for q in quantiles)]
-    index = pd.RangeIndex(1, horizon + 1, name="horizon")
-    return pd.DataFrame(rows, index=index, columns=columns)
+    paths = [ahead(p, matrix, horizon) for p, matrix in zip(today, drawn.transition, strict=True)]
+    weights = np.stack(paths, axis=1)  # (horizon, n, K)
+    mean = (weights * drawn.rho).sum(axis=2).mean(axis=1)
+    spread = weighted_quantiles(drawn.rho.ravel(), weights.reshape(horizon, -1), quantiles)
+    return forecast_frame(weights.mean(axis=1), regimes, {"": (mean, spread)}, quantiles)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regimecorr.errors import ModelError
 from regimecorr.kernels.hamilton import sample_regimes_backward
 from regimecorr.models.base import (
     Array,
@@ -33,6 +32,7 @@ from regimecorr.models.bayes.priors import RegimePriors
 from regimecorr.models.bayes.sensitivity import prior_sensitivity
 from regimecorr.models.bayes.tables import figures, gap_table, interval_table
 from regimecorr.models.margins import MarginsResult
+from regimecorr.models.switching.forecasting import check_quantiles
 
 # Draws behind averaged probabilities; evenly spaced, so they hardly depend on each other.
 _AVERAGED = 400
@@ -322,12 +322,10 @@ class BayesianSwitchingResult(DrawnFutures):
         """
         check_count("horizon", horizon)
         check_count("n_draws", n_draws)
-        if not quantiles or not all(0.0 < q < 1.0 for q in quantiles):
-            raise ModelError(f"quantiles={quantiles} must lie between 0 and 1.")
+        check_quantiles(quantiles)
         drawn = self._draw_parameters(n_draws, np.random.default_rng(rng))
-        ahead = np.array([drawn.filter(d, self._z)[2][-1] for d in range(n_draws)])
-        table = forecast_table(ahead, drawn, horizon, quantiles)
-        return table.rename(columns=dict(enumerate(self.regimes)))
+        today = np.array([drawn.filter(d, self._z)[2][-1] for d in range(n_draws)])
+        return forecast_table(today, drawn, horizon, self.regimes, quantiles)
 
     def summary(self) -> str:
         """Return a short text: posterior, durations, today, convergence."""
