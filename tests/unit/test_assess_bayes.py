@@ -58,7 +58,7 @@ def test_scores_are_marginal_likelihoods_of_one_kind(verdict):
 def test_posteriors_are_on_the_verdict(verdict):
     assert set(verdict.idata) == {"switching", "change_point", "nesting"}
     draws = verdict.idata["switching"].posterior["rho"].to_numpy()
-    assert draws.shape == (4, 700, 2)
+    assert draws.shape == (4, 800, 2)
     mean = verdict.regimes["correlation"].to_numpy()
     np.testing.assert_allclose(mean, draws.mean(axis=(0, 1)), atol=1e-9)
     assert (verdict.regimes["correlation_low"] <= mean).all()

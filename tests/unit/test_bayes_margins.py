@@ -422,7 +422,8 @@ class TestBadInput:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             with pytest.raises(ModelError, match=f"'A' is {found}.*margins=GARCH"):
-                sample_regimes(spec, world(300), joint_margins=True, progress=False)
+                returns = world(300) / world(300).std()
+                sample_regimes(spec, returns, joint_margins=True, progress=False)
 
     @pytest.mark.parametrize(
         ("options", "message"),

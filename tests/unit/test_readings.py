@@ -37,7 +37,8 @@ def test_chance_has_the_mean_of_the_event_and_less_scatter(pair, name, sign):
 
 def test_chance_reads_the_sampling_error_the_right_way_round(pair):
     """One latent correlation, so every path's chance is the share of the event itself."""
-    result = rc.ConstantCorrelation(margins=None).filter(pair.returns, {"rho": 0.25, "nu": 5.0})
+    resid = pair.returns / pair.returns.std()
+    result = rc.ConstantCorrelation(margins=None).filter(resid, {"rho": 0.25, "nu": 5.0})
     here = situation(pair.returns.to_numpy(), 90, 252)
     events = Events(pair, "returns", here, 90, 252)
     everything = result.simulate(4000, 252, 1)
