@@ -421,8 +421,8 @@ class TestBadInput:
         spec = rc.SwitchingCorrelation(dist="normal", margins=specification)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            returns = world(300) / world(300).std()
             with pytest.raises(ModelError, match=f"'A' is {found}.*margins=GARCH"):
-                returns = world(300) / world(300).std()
                 sample_regimes(spec, returns, joint_margins=True, progress=False)
 
     @pytest.mark.parametrize(
