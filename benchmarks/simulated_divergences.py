@@ -25,6 +25,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 import regimecorr as rc
 from regimecorr.episodes.detect import ENTRY_HISTORY, merge_spells
 from regimecorr.errors import RegimeCorrError
+from regimecorr.data.windows import resolve
 from regimecorr.events import fresh_slice, is_structural, state_history
 from regimecorr.kernels.rolling import pearson
 from regimecorr.worlds import World
@@ -41,7 +42,7 @@ def find_divergence(world: str, rng: np.random.Generator) -> tuple[Any, int, int
     while True:
         pair = rc.simulate(world, n_obs=N_OBS, rng=rng)
         x, y = (pair.returns[c].to_numpy() for c in pair.returns.columns)
-        state = state_history(x, y, 90, 252)["state"].to_numpy()
+        state = state_history(x, y, resolve(len(x), 90, 252))["state"].to_numpy()
         last = N_OBS - HORIZON - 1
         spells = [
             (a, min(b, last + 1))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.defaults import default_pair
+from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import episodes_of
 from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
 from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, run_pool, specs_of
@@ -27,7 +28,7 @@ from regimecorr.evaluation.tables import (
     gap_table,
     regime_table,
 )
-from regimecorr.events import Basis, check_windows, series_on_basis, situation
+from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
 from regimecorr.inference.levels import BAND, N_BOOT, THRESHOLD, audit_of
 from regimecorr.models.base import check_count
 from regimecorr.models.margins import GARCH
@@ -209,7 +210,12 @@ def assess(
         regimes=regime_table(pool, here.sign, generator),
         correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
-        episodes=episodes_of(pair, basis, short_window, long_window, horizon),
+        episodes=episodes_of(
+            pair,
+            basis,
+            resolve(pair.prices.index[1:], short_window, long_window, horizon),
+            DivergenceRule(merge=short_window // 2),
+        ),
         levels=audit_of(
             pair, short_window, long_window, BAND, THRESHOLD, horizon, N_BOOT, for_audit
         ),

@@ -15,12 +15,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair, align
+from regimecorr.data.windows import Window, Windows, first_rows, in_words, window_size
 from regimecorr.errors import DataError, WindowError
-from regimecorr.kernels.rolling import path_correlation, pearson, rolling_pearson
+from regimecorr.kernels.divergence import divergent_rows, read_divergences
+from regimecorr.kernels.rolling import path_correlation, pearson, rolling_pearson_from
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Basis: TypeAlias = Literal["returns", "levels", "log_levels"]
 State: TypeAlias = Literal["weak", "divergent", "strained", "aligned"]
+Reference: TypeAlias = Literal["before", "overlapping"]
+Start: TypeAlias = Literal["spell", "crossing"]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 WEAK_REFERENCE = 0.25
 GAP_CLOSED = 0.5
@@ -123,25 +128,101 @@ def _state(oriented_short: float, reference: float, oriented_middle: float) -> S
     return "strained" if oriented_short < oriented_middle else "aligned"
 
 
-def state_history(x: Array, y: Array, short_window: int, long_window: int) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DivergenceRule:
+    """What counts as a divergence, and when one begins.
+
+    Attributes
+    ----------
+    reference : {"before", "overlapping"}
+        The relationship that a short correlation is held against. "before": the long window that
+        ended before the short one began, of either sign (the correlations are multiplied by it).
+        "overlapping": the long window that ends on the same day, positive, as charts draw it.
+    elevated : float
+        What the reference must reach.
+    threshold : float
+        A row is divergent if the short correlation is here or below.
+    start : {"spell", "crossing"}
+        "spell": on the first divergent row. "crossing": on a divergent row at which the short
+        correlation crosses the threshold; it then lasts until the short correlation is back.
+    merge : int
+        Spells less than this many rows apart are one.
+    refractory : int
+        Spells that begin less than this many rows after the previous beginning do not count.
+    """
+
+    reference: Reference = "before"
+    elevated: float = WEAK_REFERENCE
+    threshold: float = 0.0
+    start: Start = "spell"
+    merge: int = 1
+    refractory: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("reference", Reference), ("start", Start)):
+            value = getattr(self, name)
+            if value not in get_args(kinds):
+                raise DataError(f"{name}={value!r} is unknown; use {' or '.join(get_args(kinds))}.")
+        if not 0.0 <= self.elevated < 1.0:
+            raise DataError(f"elevated={self.elevated} must be in [0, 1).")
+        if not -1.0 < self.threshold < 1.0:
+            raise DataError(f"threshold={self.threshold} must be a correlation.")
+        for name in ("merge", "refractory"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+                raise DataError(f"{name}={value!r} must be a number of rows, 0 or more.")
+
+    def anchor(self, windows: Windows) -> IntArray:
+        """Row (n_rows,) whose long correlation is each row's reference; -1 where there is none."""
+        if self.reference == "before":
+            return windows.before
+        return np.where(windows.long < 0, -1, np.arange(len(windows)))
+
+
+def rolling_correlations(x: Array, y: Array, windows: Windows) -> tuple[Array, Array]:
+    """Short and long rolling correlation (n_rows,), NaN before the first full window."""
+    return rolling_pearson_from(x, y, windows.short), rolling_pearson_from(x, y, windows.long)
+
+
+def divergences(values: Array, windows: Windows, rule: DivergenceRule) -> Array:
+    """Divergences of (n_rows, 2) series, one row each; `kernels.divergence` names the columns."""
+    x, y = legs(values)
+    short, long = rolling_correlations(x, y, windows)
+    found: Array = read_divergences(
+        x,
+        y,
+        short,
+        long,
+        rule.anchor(windows),
+        windows.end,
+        windows.fresh,
+        rule.threshold,
+        rule.elevated,
+        rule.reference == "before",
+        rule.start == "crossing",
+        rule.merge,
+        rule.refractory,
+    )
+    return found
+
+
+def state_history(
+    x: Array, y: Array, windows: Windows, rule: DivergenceRule | None = None
+) -> pd.DataFrame:
     """Return ``r_short, r_long, reference, midpoint, state`` by row.
 
     There is no state before the first full reference.
     """
-    r_short = rolling_pearson(x, y, short_window)
-    r_long = rolling_pearson(x, y, long_window)
-    reference = np.full(x.size, np.nan)
-    reference[short_window:] = r_long[:-short_window]
+    rule = DivergenceRule() if rule is None else rule
+    r_short, r_long = rolling_correlations(x, y, windows)
+    anchor = rule.anchor(windows)
+    reference = np.where(anchor < 0, np.nan, r_long[anchor])
+    sign, divergent = divergent_rows(
+        r_short, r_long, anchor, rule.threshold, rule.elevated, rule.reference == "before"
+    )
     middle = midpoint_of(r_short, reference)
-    sign = np.where(reference < 0, -1.0, 1.0)
-    known = np.isfinite(reference) & np.isfinite(r_short)
     state = np.select(
-        [
-            ~known,
-            np.abs(reference) < WEAK_REFERENCE,
-            sign * r_short <= 0,
-            sign * r_short < sign * middle,
-        ],
+        [sign == 0, sign * reference < rule.elevated, divergent, sign * r_short < sign * middle],
         ["", "weak", "divergent", "strained"],
         "aligned",
     )
@@ -180,7 +261,7 @@ def rolling_correlation(
     *,
     asset: str | None = None,
     benchmark: str | None = None,
-    window: int = 90,
+    window: Window = 90,
     basis: Basis = "returns",
 ) -> pd.Series:
     """Rolling Pearson correlation of a pair.
@@ -191,8 +272,8 @@ def rolling_correlation(
         Prices; anything `load_prices` takes.
     asset, benchmark : str, optional
         Columns; may be omitted when there are two.
-    window : int, default 90
-        Rows of the window, at least 10.
+    window : int or str, default 90
+        Rows of the window, at least 10, or an offset: "90D" takes the rows of the last 90 days.
     basis : {"returns", "levels", "log_levels"}, default "returns"
         What is correlated. Correlations of price levels trend together by chance; see
         `audit_levels`.
@@ -200,12 +281,12 @@ def rolling_correlation(
     Returns
     -------
     Series
-        By date; the value at t uses rows t - window + 1 to t, NaN before the first full window.
+        By date; the value at t uses the window that ends with t, NaN before the first full one.
 
     Raises
     ------
     WindowError
-        If the window is below 10 rows or longer than the data.
+        If the window is neither, below 10 rows (14 days) or longer than the data.
 
     Examples
     --------
@@ -213,13 +294,21 @@ def rolling_correlation(
     >>> prices = rc.simulate("constant", n_obs=700, rng=1).prices
     >>> rc.rolling_correlation(prices, window=90).dropna().size
     611
+    >>> rc.rolling_correlation(prices, window="90D").dropna().size
+    637
     """
-    if not isinstance(window, (int, np.integer)) or window < 10:
-        raise WindowError(f"window={window!r} must be a whole number of rows, at least 10.")
-    pair = align(prices, asset=asset, benchmark=benchmark, min_rows=int(window) + 1)
-    values = series_on_basis(pair, basis)
-    r = rolling_pearson(*legs(values), int(window))
-    return pd.Series(r, index=pair.returns.index, name=f"r{window}")
+    size = window_size("window", window)
+    rows = size if isinstance(size, int) else 10
+    pair = align(prices, asset=asset, benchmark=benchmark, min_rows=rows + 1)
+    dates = pair.prices.index[1:]
+    first = first_rows(dates, size)
+    if first[-1] < 0:
+        raise WindowError(
+            f"The {in_words(window)} window is longer than the data, {dates[0]:%Y-%m-%d} to "
+            f"{dates[-1]:%Y-%m-%d}."
+        )
+    r = rolling_pearson_from(*legs(series_on_basis(pair, basis)), first)
+    return pd.Series(r, index=dates, name=f"r{window}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,41 +55,61 @@ def pearson(x, y):
 
 
 @njit(cache=True, nogil=True)
+def rolling_pearson_from(x, y, first):
+    """Rolling correlation: entry ``t`` uses rows ``first[t] .. t``; NaN where that is negative.
+
+    ``first`` never decreases once it is not negative.
+    """
+    n = x.shape[0]
+    out = np.full(n, np.nan)
+    mean_x = mean_y = sxx = syy = sxy = 0.0
+    start = -1  # first row in the sums
+    age = 0
+    for t in range(n):
+        if first[t] < 0:
+            continue
+        # With fewer rows kept than dropped, summing anew is shorter too.
+        rebuild = start < 0 or age >= _REFRESH or 2 * (first[t] - start) > t - start
+        if not rebuild:
+            # A leaving value that made up half the moment would cancel.
+            for i in range(start, first[t]):
+                dx = x[i] - mean_x
+                dy = y[i] - mean_y
+                rebuild = rebuild or 2.0 * dx * dx > sxx or 2.0 * dy * dy > syy
+        if rebuild:
+            mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, first[t], t + 1)
+            age = 0
+        else:
+            size = t - start
+            for i in range(start, first[t]):
+                size -= 1
+                dx = x[i] - mean_x
+                dy = y[i] - mean_y
+                mean_x -= dx / size
+                mean_y -= dy / size
+                sxx -= dx * (x[i] - mean_x)
+                syy -= dy * (y[i] - mean_y)
+                sxy -= dx * (y[i] - mean_y)
+            dx = x[t] - mean_x
+            dy = y[t] - mean_y
+            mean_x += dx / (size + 1)
+            mean_y += dy / (size + 1)
+            sxx += dx * (x[t] - mean_x)
+            syy += dy * (y[t] - mean_y)
+            sxy += dx * (y[t] - mean_y)
+            age += 1
+        start = first[t]
+        out[t] = correlation_from_moments(sxx, syy, sxy)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def rolling_pearson(x, y, window):
     """Rolling correlation: entry ``t`` uses rows ``t - window + 1 .. t``.
 
     Entries before the first full window are NaN.
     """
-    n = x.shape[0]
-    out = np.full(n, np.nan)
-    if n < window:
-        return out
-    mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, 0, window)
-    out[window - 1] = correlation_from_moments(sxx, syy, sxy)
-    age = 0
-    for t in range(window, n):
-        old_x = x[t - window]
-        old_y = y[t - window]
-        dx = old_x - mean_x
-        dy = old_y - mean_y
-        age += 1
-        # A leaving value that made up half the moment would cancel; rebuild instead.
-        if age >= _REFRESH or 2.0 * dx * dx > sxx or 2.0 * dy * dy > syy:
-            mean_x, mean_y, sxx, syy, sxy = window_moments(x, y, t - window + 1, t + 1)
-            age = 0
-        else:
-            # Replace one observation: update of the mean and of the centred moments in one step.
-            step_x = (x[t] - old_x) / window
-            step_y = (y[t] - old_y) / window
-            new_x = mean_x + step_x
-            new_y = mean_y + step_y
-            sxx += (x[t] - old_x) * (x[t] - new_x + old_x - mean_x)
-            syy += (y[t] - old_y) * (y[t] - new_y + old_y - mean_y)
-            sxy += (x[t] - old_x) * (y[t] - new_y) + (y[t] - old_y) * (old_x - mean_x)
-            mean_x = new_x
-            mean_y = new_y
-        out[t] = correlation_from_moments(sxx, syy, sxy)
-    return out
+    return rolling_pearson_from(x, y, np.maximum(np.arange(x.shape[0]) - window + 1, -1))
 
 
 @njit(cache=True, nogil=True)

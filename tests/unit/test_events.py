@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from regimecorr.errors import DataError, WindowError
+from regimecorr.data.windows import resolve
 from regimecorr.events import (
     Gap,
     check_windows,
@@ -68,7 +69,9 @@ SHORT, LONG = 20, 50
 class TestDefinitions:
     def test_situation_and_history_at_every_row(self, seed, flip):
         values = changing_pair(seed=seed, flip=flip)
-        history = state_history(values[:, 0].copy(), values[:, 1].copy(), SHORT, LONG)
+        history = state_history(
+            values[:, 0].copy(), values[:, 1].copy(), resolve(len(values), SHORT, LONG)
+        )
         seen = set()
         for t in range(SHORT + LONG - 1, len(values)):
             expected = definition(values, t, SHORT, LONG)
@@ -89,7 +92,9 @@ class TestDefinitions:
 
     def test_history_is_empty_before_the_first_full_reference(self, seed, flip):
         values = changing_pair(seed=seed, flip=flip)
-        history = state_history(values[:, 0].copy(), values[:, 1].copy(), SHORT, LONG)
+        history = state_history(
+            values[:, 0].copy(), values[:, 1].copy(), resolve(len(values), SHORT, LONG)
+        )
         assert (history["state"].iloc[: SHORT + LONG - 1] == "").all()
         assert history["state"].iloc[SHORT + LONG - 1] != ""
         assert history["reference"].iloc[: SHORT + LONG - 1].isna().all()
@@ -99,15 +104,18 @@ class TestDefinitions:
         other = values.copy()
         other[500:] = np.random.default_rng(9).standard_normal((400, 2))
         first, second = (
-            state_history(v[:, 0].copy(), v[:, 1].copy(), SHORT, LONG) for v in (values, other)
+            state_history(v[:, 0].copy(), v[:, 1].copy(), resolve(len(values), SHORT, LONG))
+            for v in (values, other)
         )
         pd.testing.assert_frame_equal(first.iloc[:500], second.iloc[:500])
 
 
 def test_negating_one_leg_negates_correlations_and_keeps_states():
     values = changing_pair(seed=5)
-    history = state_history(values[:, 0].copy(), values[:, 1].copy(), SHORT, LONG)
-    mirror = state_history(-values[:, 0], values[:, 1].copy(), SHORT, LONG)
+    history = state_history(
+        values[:, 0].copy(), values[:, 1].copy(), resolve(len(values), SHORT, LONG)
+    )
+    mirror = state_history(-values[:, 0], values[:, 1].copy(), resolve(len(values), SHORT, LONG))
     assert (history["state"] == mirror["state"]).all()
     for column in ("r_short", "r_long", "reference", "midpoint"):
         np.testing.assert_allclose(mirror[column], -history[column], atol=1e-12)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from regimecorr.data.alignment import align
+from regimecorr.data.windows import resolve
 from regimecorr.events import legs, situation, state_history
 from regimecorr.kernels.rolling import rolling_pearson
 
@@ -44,7 +45,7 @@ def test_documented_states(eth_iwm, as_of, state):
 
 def test_november_2023_was_divergent(eth_iwm):
     pair = align(eth_iwm)
-    history = state_history(*legs(pair.returns.to_numpy()), 90, 252)
+    history = state_history(*legs(pair.returns.to_numpy()), resolve(len(pair.returns), 90, 252))
     history.index = pair.returns.index
     november = history.loc["2023-11"]
     assert (november["state"] == "divergent").any()
