@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from regimecorr.data.prices import load_prices
     from regimecorr.data.sources import download
     from regimecorr.episodes.detect import find_episodes
+    from regimecorr.episodes.durations import episode_durations
+    from regimecorr.episodes.pathways import episode_pathways
     from regimecorr.events import rolling_correlation
+    from regimecorr.inference.association import test_association
     from regimecorr.inference.chp import carrasco_hu_ploberger
+    from regimecorr.inference.claim import test_claim
     from regimecorr.inference.levels import audit_levels
+    from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
@@ -45,12 +50,17 @@ _HOME = {
     "audit_levels": "inference.levels",
     "carrasco_hu_ploberger": "inference.chp",
     "download": "data.sources",
+    "episode_durations": "episodes.durations",
+    "episode_pathways": "episodes.pathways",
     "find_episodes": "episodes.detect",
     "fisher_switching": "models.fisher",
     "load_prices": "data.prices",
     "rolling_correlation": "events",
     "select_regimes": "inference.regimes",
     "simulate": "worlds",
+    "test_association": "inference.association",
+    "test_claim": "inference.claim",
+    "test_positioning": "inference.positioning",
     "test_regimes": "inference.regimes",
 }
 
@@ -69,12 +79,17 @@ __all__ = [
     "carrasco_hu_ploberger",
     "datasets",
     "download",
+    "episode_durations",
+    "episode_pathways",
     "find_episodes",
     "fisher_switching",
     "load_prices",
     "rolling_correlation",
     "select_regimes",
     "simulate",
+    "test_association",
+    "test_claim",
+    "test_positioning",
     "test_regimes",
 ]
 

@@ -29,7 +29,7 @@ from regimecorr.evaluation.tables import (
     regime_table,
 )
 from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
-from regimecorr.inference.levels import BAND, N_BOOT, THRESHOLD, audit_of
+from regimecorr.inference.levels import audit_of
 from regimecorr.models.base import check_count
 from regimecorr.models.margins import GARCH
 from regimecorr.progress import LateProgress
@@ -213,12 +213,10 @@ def assess(
         episodes=episodes_of(
             pair,
             basis,
-            resolve(pair.prices.index[1:], short_window, long_window, horizon),
+            resolve(pair.dates, short_window, long_window, horizon),
             DivergenceRule(merge=short_window // 2),
         ),
-        levels=audit_of(
-            pair, short_window, long_window, BAND, THRESHOLD, horizon, N_BOOT, for_audit
-        ),
+        levels=audit_of(pair, short_window, long_window, horizon, for_audit),
         gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
         track_record=NOT_CALIBRATED,

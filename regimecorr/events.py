@@ -24,7 +24,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Basis: TypeAlias = Literal["returns", "levels", "log_levels"]
 State: TypeAlias = Literal["weak", "divergent", "strained", "aligned"]
 Reference: TypeAlias = Literal["before", "overlapping"]
-Start: TypeAlias = Literal["spell", "crossing"]
+Start: TypeAlias = Literal["spell", "crossing", "day"]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 WEAK_REFERENCE = 0.25
@@ -142,13 +142,14 @@ class DivergenceRule:
         What the reference must reach.
     threshold : float
         A row is divergent if the short correlation is here or below.
-    start : {"spell", "crossing"}
+    start : {"spell", "crossing", "day"}
         "spell": on the first divergent row. "crossing": on a divergent row at which the short
         correlation crosses the threshold; it then lasts until the short correlation is back.
+        "day": on any divergent row, once the refractory time has passed.
     merge : int
         Spells less than this many rows apart are one.
     refractory : int
-        Spells that begin less than this many rows after the previous beginning do not count.
+        No episode begins less than this many rows after the previous beginning.
     """
 
     reference: Reference = "before"
@@ -162,7 +163,7 @@ class DivergenceRule:
         for name, kinds in (("reference", Reference), ("start", Start)):
             value = getattr(self, name)
             if value not in get_args(kinds):
-                raise DataError(f"{name}={value!r} is unknown; use {' or '.join(get_args(kinds))}.")
+                raise DataError(f"{name}={value!r} is unknown; use {', '.join(get_args(kinds))}.")
         if not 0.0 <= self.elevated < 1.0:
             raise DataError(f"elevated={self.elevated} must be in [0, 1).")
         if not -1.0 < self.threshold < 1.0:
@@ -199,7 +200,7 @@ def divergences(values: Array, windows: Windows, rule: DivergenceRule) -> Array:
         rule.threshold,
         rule.elevated,
         rule.reference == "before",
-        rule.start == "crossing",
+        get_args(Start).index(rule.start),
         rule.merge,
         rule.refractory,
     )
@@ -248,7 +249,7 @@ def fresh_correlation(paths: Array, horizon: int) -> Array:
     return out
 
 
-def is_structural(fresh: Any, sign: int, middle: float) -> Any:
+def is_structural(fresh: Any, sign: Any, middle: Any) -> Any:
     """Structural: nearer to the diverged level than to the reference.
 
     What is compared is the relationship a year on.
@@ -300,7 +301,7 @@ def rolling_correlation(
     size = window_size("window", window)
     rows = size if isinstance(size, int) else 10
     pair = align(prices, asset=asset, benchmark=benchmark, min_rows=rows + 1)
-    dates = pair.prices.index[1:]
+    dates = pair.dates
     first = first_rows(dates, size)
     if first[-1] < 0:
         raise WindowError(

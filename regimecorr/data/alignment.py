@@ -131,6 +131,11 @@ class AlignedPair:
         return self.report.benchmark
 
     @property
+    def dates(self) -> pd.DatetimeIndex:
+        """Dates of the returns: all but the first of the prices."""
+        return pd.DatetimeIndex(self.prices.index[1:])
+
+    @property
     def returns(self) -> pd.DataFrame:
         """Log returns, shape (n_rows - 1, 2).
 

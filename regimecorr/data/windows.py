@@ -17,7 +17,7 @@ Window: TypeAlias = int | str
 
 #: Fewer rows do not make a correlation.
 FEWEST_ROWS = 10
-_LEAST_ROWS = {"short_window": 10, "long_window": 20, "horizon": 40, "window": 10}
+_LEAST_ROWS = {"short_window": 10, "long_window": 20, "horizon": 40, "within": 10, "window": 10}
 _DAYS_PER_ROW = 7.0 / 5.0
 
 
@@ -67,7 +67,6 @@ def resolve(
         of short and long is in rows and the other in days, or short is not below long.
     """
     short, long = window_size("short_window", short_window), window_size("long_window", long_window)
-    ahead = window_size("horizon", horizon)
     if isinstance(short, int) is not isinstance(long, int):
         raise WindowError(
             f"short_window={short_window!r} and long_window={long_window!r} must both be rows or "
@@ -78,7 +77,7 @@ def resolve(
             f"short_window={short_window!r} must be shorter than long_window={long_window!r}."
         )
     first_short = first_rows(dates, short)
-    end, fresh = _ahead_rows(dates, ahead)
+    end = horizon_end(dates, "horizon", horizon)
     return Windows(
         short_window,
         long_window,
@@ -87,7 +86,7 @@ def resolve(
         first_rows(dates, long),
         np.where(first_short < 0, -1, first_short - 1),
         end,
-        fresh,
+        np.where(end < 0, -1, _half_way(dates, window_size("horizon", horizon))),
     )
 
 
@@ -130,21 +129,25 @@ def first_rows(dates: pd.DatetimeIndex | int, size: int | pd.Timedelta) -> IntAr
     return np.where(full, first, -1)
 
 
-def _ahead_rows(
-    dates: pd.DatetimeIndex | int, size: int | pd.Timedelta
-) -> tuple[IntArray, IntArray]:
-    """Last row of the horizon after each row (-1 if the data end before), first of its half."""
+def horizon_end(dates: pd.DatetimeIndex | int, name: str, horizon: Window) -> IntArray:
+    """Last row of the horizon that begins after each row; -1 where the data end before."""
+    size = window_size(name, horizon)
     if isinstance(size, int):
         n = dates if isinstance(dates, int) else len(dates)
-        rows = np.arange(n)
-        end, fresh = rows + size, rows + size // 2 + 1
-        over = end >= n
-    else:
-        days = _calendar(dates)
-        end = np.asarray(days.searchsorted(days + size, side="right"), dtype=np.int64) - 1
-        fresh = np.asarray(days.searchsorted(days + size / 2, side="right"), dtype=np.int64)
-        over = np.asarray(days + size > days[-1])
-    return np.where(over, -1, end), np.where(over, -1, fresh)
+        end = np.arange(n) + size
+        return np.where(end < n, end, -1)
+    days = _calendar(dates)
+    end = np.asarray(days.searchsorted(days + size, side="right"), dtype=np.int64) - 1
+    return np.where(days + size <= days[-1], end, -1)
+
+
+def _half_way(dates: pd.DatetimeIndex | int, size: int | pd.Timedelta) -> IntArray:
+    """First row of the second half of the horizon that begins after each row."""
+    if isinstance(size, int):
+        n = dates if isinstance(dates, int) else len(dates)
+        return np.arange(n) + size // 2 + 1
+    days = _calendar(dates)
+    return np.asarray(days.searchsorted(days + size / 2, side="right"), dtype=np.int64)
 
 
 def _calendar(dates: pd.DatetimeIndex | int) -> pd.DatetimeIndex:

@@ -80,14 +80,15 @@ def find_episodes(
         Which long window the short one is held against.
     elevated : float, optional
         What the reference must reach; default 0.25 before, 0.3 overlapping.
-    start : {"spell", "crossing"}, default "spell"
+    start : {"spell", "crossing", "day"}, default "spell"
         "spell": an episode begins on the first divergent row and ends on the first that is not.
         "crossing": it begins where the short correlation crosses the threshold under an elevated
-        reference and ends when it is back, whatever the reference does meanwhile.
+        reference and ends when it is back, whatever the reference does meanwhile. "day": it begins
+        on any divergent row once the refractory time has passed, so that a long spell counts again.
     merge : int, optional
         Spells closer than this many rows are one episode; default half the short window.
     refractory : int, default 0
-        Spells that begin less than this many rows after the previous beginning are left out.
+        No episode begins less than this many rows after the previous beginning.
 
     Returns
     -------
@@ -130,7 +131,7 @@ def find_episodes(
     True
     """
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
-    windows = resolve(pair.prices.index[1:], short_window, long_window, horizon)
+    windows = resolve(pair.dates, short_window, long_window, horizon)
     rule = DivergenceRule(
         reference=reference,
         elevated=default_elevated(reference) if elevated is None else elevated,
@@ -190,7 +191,7 @@ def episodes_of(
     return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
 
 
-_DTYPES = {
+_DTYPES: dict[str, Any] = {
     "start": "datetime64[ns]",
     **dict.fromkeys(("reference", "midpoint", "r_short", "r_long", "gap_z"), float),
     **dict.fromkeys(("asset_before", "benchmark_before"), float),
@@ -229,7 +230,7 @@ def _course(pair: AlignedPair, history: pd.DataFrame, found: Array, merge: int) 
     """How long the episode lasted, how deep it went and what it became."""
     first, stop, back = (int(found[c]) for c in (column.FIRST, column.STOP, column.BACK))
     n = len(history)
-    dates = pair.prices.index[1:]
+    dates = pair.dates
     censored = stop == n
     sign = -1 if found[column.REFERENCE] < 0 else 1
     oriented = sign * history["r_short"].to_numpy()[first:stop]

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair, align
-from regimecorr.episodes.detect import merge_spells
+from regimecorr.data.dates import parse_day
+from regimecorr.data.windows import Window, in_words
+from regimecorr.episodes.detect import CHART_ELEVATED, check_readable
 from regimecorr.errors import DataError
-from regimecorr.events import Array, check_windows, legs
-from regimecorr.formatting import signed
-from regimecorr.kernels.resample import stationary_indices
-from regimecorr.kernels.rolling import rolling_pearson
+from regimecorr.events import Array, DivergenceRule, legs, rolling_correlations
+from regimecorr.formatting import MISSING, percent, signed
+from regimecorr.inference.nulls import IndependentLegs, World, make_worlds
+from regimecorr.inference.trial import Chart, Episodes, over_histories
+from regimecorr.models.base import RandomState, check_count
+from regimecorr.models.margins import GARCH
 
-MEAN_BLOCK = 20.0
+#: Spells fewer rows apart than this are one episode.
 MERGE = 10
 BAND = (0.6, 0.9)
-THRESHOLD = 0.3
 N_BOOT = 200
+#: Hundredths at which the distribution of the long correlation is kept.
+EDGES = np.linspace(-1.0, 1.0, 201)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,63 +40,133 @@ class LevelFigures:
         Share of rows with the long level correlation in the band.
     episodes_per_year : float
         Episodes a year (252 rows): spells with a negative short level correlation while the long
-        one is at least the threshold, spells less than 10 rows apart being one.
+        one is elevated, spells less than 10 rows apart being one.
     share_resolved : float
-        Share of episodes with ``horizon`` later rows whose short level correlation is back at zero
-        or above within them; NaN without such episodes.
+        Share of episodes whose horizon has passed with the short level correlation back above zero
+        within it; NaN without such episodes.
     share_long_negative : float
-        Share of the same episodes in which the long level correlation falls below zero within them.
+        Share of the same episodes in which the long level correlation falls below zero within it.
+    median_rows : float
+        Median rows until the short correlation was back, unfinished ones at their age; NaN without
+        episodes.
+    distribution : tuple of float
+        Share of rows with a long correlation at or below -1, -0.99, ..., 1.
     """
 
     share_in_band: float
     episodes_per_year: float
     share_resolved: float
     share_long_negative: float
+    median_rows: float
+    distribution: tuple[float, ...] = field(repr=False)
+
+    def share_between(self, low: float, high: float) -> float:
+        """Share of rows with the long level correlation between two values."""
+        at = np.interp([low, high], EDGES, self.distribution)
+        return float(at[1] - at[0])
 
 
 @dataclass(frozen=True, slots=True)
 class LevelAudit:
-    """Level correlations of a pair, beside those of the same moves without any relationship.
+    """Level correlations of a pair, beside those of other worlds.
 
     Attributes
     ----------
     short, long : float
         Correlation of the price levels over the last short and long window.
-    observed, independent : LevelFigures
-        The chart's figures, and their averages over histories in which each leg's returns are
-        block-bootstrapped on their own, so that nothing ties them together.
+    observed : LevelFigures
+        What the chart shows.
+    worlds : dict of LevelFigures
+        The same figures, averaged over histories of ``independent`` legs (each leg's returns
+        block-bootstrapped on their own, so that nothing ties them together), of a ``constant``
+        correlation of returns and of the fitted ``dcc``.
     """
 
     short: float
     long: float
     observed: LevelFigures
-    independent: LevelFigures
-    short_window: int
-    long_window: int
+    worlds: Mapping[str, LevelFigures]
+    short_window: Window
+    long_window: Window
     band: tuple[float, float]
-    threshold: float
-    horizon: int
+    elevated: float
+    horizon: Window
     n_boot: int
 
+    @property
+    def independent(self) -> LevelFigures:
+        """The figures of legs that nothing ties together."""
+        return self.worlds["independent"]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Figures by row: ``observed``, then the worlds."""
+        rows = {"observed": self.observed, **self.worlds}
+        frame = pd.DataFrame({name: asdict(f) for name, f in rows.items()}).T
+        return frame.drop(columns="distribution").astype(float)
+
+    @property
+    def distribution(self) -> pd.DataFrame:
+        """Share of rows by tenth of the long level correlation, observed and by world."""
+        rows = {"observed": self.observed, **self.worlds}
+        tenths = pd.IntervalIndex.from_breaks(np.round(EDGES[::10], 1), name="long correlation")
+        shares = {name: np.diff(np.array(f.distribution)[::10]) for name, f in rows.items()}
+        return pd.DataFrame(shares, index=tenths)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the audit as plain numbers."""
-        return asdict(self)
+        """Return the audit as plain numbers, without the distributions."""
+        plain = asdict(self)
+        for figures in (plain["observed"], *plain["worlds"].values()):
+            del figures["distribution"]
+        return plain
 
     def sentence(self) -> str:
         """Say in one sentence what the chart of levels is worth."""
         low, high = self.band
         mine, chance = self.observed, self.independent
         text = (
-            f"Price levels (not returns): {self.short_window}-row correlation "
-            f"{signed(self.short)}, {self.long_window}-row {signed(self.long)}, in "
+            f"Price levels (not returns): {in_words(self.short_window)} correlation "
+            f"{signed(self.short)}, {in_words(self.long_window)} {signed(self.long)}, in "
             f"[{low:g}, {high:g}] on {mine.share_in_band:.0%} of days; the same moves with nothing "
             f"tying the legs together spend {chance.share_in_band:.0%} there and show "
             f"{chance.episodes_per_year:.2f} negative spells a year "
             f"(here {mine.episodes_per_year:.2f})"
         )
         if np.isfinite(chance.share_resolved):
-            text += f", {chance.share_resolved:.0%} of which 'resolve' within {self.horizon} rows"
+            span = f"{self.horizon} rows" if isinstance(self.horizon, int) else self.horizon
+            text += f", {chance.share_resolved:.0%} of which 'resolve' within {span}"
         return text + "."
+
+    def summary(self) -> str:
+        """Return the audit as text: the sentence, the table, and what follows."""
+        shown = self.table.rename(
+            columns={
+                "share_in_band": "in band",
+                "episodes_per_year": "a year",
+                "share_resolved": "resolved",
+                "share_long_negative": "turned",
+                "median_rows": "rows",
+            }
+        )
+        formats = {
+            "a year": "{:.2f}".format,
+            "rows": lambda v: f"{v:.0f}" if np.isfinite(v) else MISSING,
+        }
+        text = shown.apply(lambda column: column.map(formats.get(str(column.name), percent)))
+        return "\n".join([self.sentence(), "", text.to_string(), "", self._answer()])
+
+    def _answer(self) -> str:
+        mine, chance = self.observed, self.independent
+        if mine.share_in_band > 0:
+            parts = [
+                f"{min(chance.share_in_band / mine.share_in_band, 1.0):.0%} of the days in the band"
+            ]
+        else:
+            parts = ["none of the days in the band (there are none)"]
+        if mine.episodes_per_year > 0:
+            share = min(chance.episodes_per_year / mine.episodes_per_year, 1.0)
+            parts.append(f"{share:.0%} of the episodes")
+        return f"Without any relationship the chart would still show {' and '.join(parts)}."
 
 
 def audit_levels(
@@ -97,15 +175,23 @@ def audit_levels(
     asset: str | None = None,
     benchmark: str | None = None,
     as_of: Any = None,
-    short_window: int = 90,
-    long_window: int = 252,
+    since: Any = None,
+    short_window: Window = 90,
+    long_window: Window = 252,
     band: tuple[float, float] = BAND,
-    threshold: float = THRESHOLD,
-    horizon: int = 252,
+    elevated: float = CHART_ELEVATED,
+    horizon: Window = 252,
     n_boot: int = N_BOOT,
-    rng: int | np.random.Generator | None = 0,
+    margins: GARCH | None = None,
+    rng: RandomState = 0,
+    n_jobs: int = 1,
 ) -> LevelAudit:
-    """Audit a chart of price-level correlations.
+    """Tell how much of a chart of level correlations is there without any relationship.
+
+    Price levels wander, and wandering series are correlated in samples whether or not anything ties
+    them together (Yule 1926). The audit reads the chart's figures off the pair, and off histories
+    in which the legs are independent, in which returns have one constant correlation, and in which
+    they follow the fitted DCC.
 
     Parameters
     ----------
@@ -115,19 +201,24 @@ def audit_levels(
         Columns; may be omitted when there are two.
     as_of : str, date or Timestamp, optional
         Use rows on or before this date only.
-    short_window, long_window : int, default 90 and 252
-        Rows of the two level correlations.
+    since : str, date or Timestamp, optional
+        Count from this date on, in the pair and in the histories; windows reach back before it.
+    short_window, long_window : int or str, default 90 and 252
+        Windows in rows, or offsets ("90D", "365D").
     band : tuple of float, default (0.6, 0.9)
-        Where commentary says the long correlation lies.
-    threshold : float, default 0.3
+        Where the published chart says the long correlation lies.
+    elevated : float, default 0.3
         Long level correlation at which a negative short one counts as a divergence.
-    horizon : int, default 252
-        Rows within which an episode may "resolve".
+    horizon : int or str, default 252
+        Time within which an episode may "resolve".
     n_boot : int, default 200
-        Histories with independent legs (stationary bootstrap of each leg's returns, mean block 20
-        rows).
+        Histories of every world.
+    margins : GARCH, optional
+        Margins of the worlds with a correlation; default ``GARCH()``.
     rng : int, Generator or None
         Seed or generator.
+    n_jobs : int, default 1
+        Threads; the answer does not depend on it.
 
     Returns
     -------
@@ -136,12 +227,13 @@ def audit_levels(
     Raises
     ------
     DataError
-        If prices, windows, band or ``n_boot`` cannot be used.
+        If prices, windows, band, dates or ``n_boot`` cannot be used.
 
     References
     ----------
     Yule, G. U. (1926). Why do we sometimes get nonsense-correlations between time-series? Journal
-    of the Royal Statistical Society 89, 1-63.
+    of the Royal Statistical Society 89, 1-63. Ernst, P. A., Shepp, L. A. and Wyner, A. J. (2017).
+    Yule's "nonsense correlation" solved! Annals of Statistics 45, 1789-1809.
 
     Examples
     --------
@@ -150,86 +242,113 @@ def audit_levels(
     >>> audit = rc.audit_levels(prices, n_boot=20)
     >>> bool(0 <= audit.independent.share_in_band <= 1)
     True
+    >>> list(audit.table.index)
+    ['observed', 'independent', 'constant', 'dcc']
     """
+    check_count("n_boot", n_boot)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
-    return audit_of(pair, short_window, long_window, band, threshold, horizon, n_boot, rng)
+    chart = _chart(pair, short_window, long_window, elevated, horizon)
+    begin = 0 if since is None else _first_row(pair, since)
+    fitted = GARCH() if margins is None else margins
+    worlds = make_worlds(("independent", "constant", "dcc"), pair.returns, fitted)
+    return _audit(pair, chart, band, begin, worlds, n_boot, rng, n_jobs)
 
 
 def audit_of(
-    pair: AlignedPair,
-    short_window: int,
-    long_window: int,
-    band: tuple[float, float],
-    threshold: float,
-    horizon: int,
-    n_boot: int,
-    rng: int | np.random.Generator | None,
+    pair: AlignedPair, short_window: int, long_window: int, horizon: int, rng: RandomState
 ) -> LevelAudit:
-    """Audit a pair that is already aligned; see `audit_levels`."""
-    returns = pair.returns.to_numpy()
-    check_windows(len(returns), short_window, long_window, horizon)
+    """Audit an aligned pair against independent legs alone, which need no fit."""
+    chart = _chart(pair, short_window, long_window, CHART_ELEVATED, horizon)
+    worlds = {"independent": IndependentLegs.of(pair.returns.to_numpy())}
+    return _audit(pair, chart, BAND, 0, worlds, N_BOOT, rng, 1)
+
+
+def _chart(
+    pair: AlignedPair,
+    short_window: Window,
+    long_window: Window,
+    elevated: float,
+    horizon: Window,
+) -> Chart:
+    rule = DivergenceRule(reference="overlapping", elevated=elevated, merge=MERGE)
+    chart = Chart.on(pair.dates, "levels", short_window, long_window, horizon, None, rule)
+    check_readable(chart.windows, "overlapping")
+    return chart
+
+
+def _first_row(pair: AlignedPair, since: Any) -> int:
+    day = parse_day(since, label="since")
+    row = int(pair.dates.searchsorted(day))
+    if row >= len(pair.dates) - 1:
+        raise DataError(
+            f"since={day:%Y-%m-%d} leaves no rows; the data end on {pair.dates[-1]:%Y-%m-%d}."
+        )
+    return row
+
+
+def _audit(
+    pair: AlignedPair,
+    chart: Chart,
+    band: tuple[float, float],
+    begin: int,
+    worlds: Mapping[str, World],
+    n_boot: int,
+    rng: RandomState,
+    n_jobs: int,
+) -> LevelAudit:
     if not -1 <= band[0] < band[1] <= 1:
         raise DataError(f"band={band} must be two increasing correlations.")
-    if n_boot < 1:
-        raise DataError(f"n_boot={n_boot} must be at least 1.")
-    options = (short_window, long_window, band, threshold, horizon)
-    levels = pair.prices.to_numpy()
-    short, long, observed = _figures(levels, *options)
-    generator = np.random.default_rng(rng)
-    n = len(returns)
-    draws = []
-    for _ in range(n_boot):
-        moves = np.empty_like(returns)
-        for leg in range(2):
-            picks = stationary_indices(generator.integers(0, n, n), generator.random(n), MEAN_BLOCK)
-            moves[:, leg] = returns[picks, leg]
-        path = np.exp(np.vstack([np.zeros(2), np.cumsum(moves, axis=0)]))
-        draws.append(_counts(path, *options))
+    # The first price belongs to no return, so the chart is read from the second on.
+    short, long = rolling_correlations(*legs(chart.series(pair.returns.to_numpy())), chart.windows)
+    streams = np.random.default_rng(rng).spawn(len(worlds))
+    read = partial(read_levels, chart=chart, band=band, begin=begin)
+    found = {
+        name: figures_of(over_histories(world, read, n_boot, stream, n_jobs), chart, begin)
+        for (name, world), stream in zip(worlds.items(), streams, strict=True)
+    }
+    own = figures_of([read(pair.returns.to_numpy())], chart, begin)
+    w = chart.windows
     return LevelAudit(
-        short, long, observed, _ratios(np.sum(draws, axis=0)), *options, n_boot=n_boot
+        float(short[-1]),
+        float(long[-1]),
+        own,
+        found,
+        w.short_window,
+        w.long_window,
+        band,
+        chart.rule.elevated,
+        w.horizon,
+        n_boot,
     )
 
 
-def _figures(
-    levels: Array, short_window: int, long_window: int, band: tuple[float, float], *rest: Any
-) -> tuple[float, float, LevelFigures]:
-    x, y = legs(levels)
-    short = float(rolling_pearson(x, y, short_window)[-1])
-    long = float(rolling_pearson(x, y, long_window)[-1])
-    return short, long, _ratios(_counts(levels, short_window, long_window, band, *rest))
+def read_levels(
+    returns: Array, chart: Chart, band: tuple[float, float], begin: int
+) -> tuple[Array, Array]:
+    """Episodes of a history and its long correlation: rows at or below each edge, and in the band.
 
-
-def _counts(
-    levels: Array,
-    short_window: int,
-    long_window: int,
-    band: tuple[float, float],
-    threshold: float,
-    horizon: int,
-) -> Array:
-    """Counts (6,) that the figures are ratios of.
-
-    Rows, rows in the band, entries, matured entries, resolved ones, ones whose long correlation
-    turned negative.
+    Counted from row ``begin`` on.
     """
-    x, y = legs(levels)
-    short = rolling_pearson(x, y, short_window)[long_window - 1 :]
-    long = rolling_pearson(x, y, long_window)[long_window - 1 :]
-    n = short.size
-    inside = int(np.sum((long >= band[0]) & (long <= band[1])))
-    spells = merge_spells((short < 0) & (long >= threshold), MERGE)
-    entry = np.array([first for first, _ in spells if first > 0], dtype=int)
-    matured = entry[entry + horizon < n]
-    resolved = sum(bool(np.any(short[e : e + horizon + 1] >= 0)) for e in matured)
-    negative = sum(bool(np.any(long[e : e + horizon + 1] < 0)) for e in matured)
-    return np.array([n, inside, entry.size, matured.size, resolved, negative], dtype=float)
+    _, long = rolling_correlations(*legs(chart.series(returns)), chart.windows)
+    long = np.sort(long[begin:][np.isfinite(long[begin:])])
+    inside = np.searchsorted(long, band[1], "right") - np.searchsorted(long, band[0], "left")
+    below = np.searchsorted(long, EDGES + 1e-12, "right")
+    return chart.read(returns, begin), np.r_[inside, below]
 
 
-def _ratios(counts: Array) -> LevelFigures:
-    rows, inside, entries, matured, resolved, negative = counts
+def figures_of(read: list[tuple[Array, Array]], chart: Chart, begin: int) -> LevelFigures:
+    """Figures of a chart over several histories together."""
+    episodes = Episodes.of([found for found, _ in read], chart, begin)
+    counts = np.sum([c for _, c in read], axis=0)
+    rows = max(float(counts[-1]), 1.0)
+    matured = int(episodes.matured.sum())
     return LevelFigures(
-        share_in_band=inside / rows,
-        episodes_per_year=252.0 * entries / rows,
-        share_resolved=resolved / matured if matured else np.nan,
-        share_long_negative=negative / matured if matured else np.nan,
+        share_in_band=float(counts[0]) / rows,
+        episodes_per_year=float(episodes.per_year().mean()),
+        share_resolved=float(episodes.chart.sum()) / matured if matured else np.nan,
+        share_long_negative=(
+            float(episodes.turned[episodes.matured].mean()) if matured else np.nan
+        ),
+        median_rows=float(np.median(episodes.rows)) if len(episodes.rows) else np.nan,
+        distribution=tuple((counts[1:] / rows).tolist()),
     )

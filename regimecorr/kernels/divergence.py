@@ -9,6 +9,8 @@ from regimecorr.kernels.rolling import pearson
 
 #: Columns of `read_divergences`.
 FIRST, STOP, BACK, END, TRUNCATED, REFERENCE, MIDPOINT, SHORT, LONG, FRESH, NEGATIVE = range(11)
+#: Which rows begin an episode.
+SPELL, CROSSING, DAY = range(3)
 
 
 @njit(cache=True, nogil=True)
@@ -55,7 +57,7 @@ def read_divergences(
     threshold,
     elevated,
     oriented,
-    crossing,
+    start,
     merge,
     refractory,
 ):
@@ -64,30 +66,33 @@ def read_divergences(
     ``short`` and ``long`` (n,) are the rolling correlations of ``x`` and ``y``, ``anchor`` the row
     at which the reference is read, ``end`` and ``fresh`` the last row of the horizon and the first
     of its second half. A spell is a run of divergent rows, those less than ``merge`` rows apart
-    joined; with ``crossing`` it begins on a divergent row whose predecessor was above the threshold
-    and lasts until the short correlation is back above it. Spells that begin less than
-    ``refractory`` rows after the previous one began are left out.
+    joined. ``start`` says which rows begin an episode: `SPELL`, the first of a spell; `CROSSING`, a
+    divergent row whose predecessor was above the threshold (the episode then lasts until the short
+    correlation is back above it); `DAY`, any divergent row. None begins less than ``refractory``
+    rows after the previous one.
     """
     n = x.shape[0]
     sign, flag = divergent_rows(short, long, anchor, threshold, elevated, oriented)
     readable = 0
     while readable < n and sign[readable] == 0.0:
         readable += 1
-    spells = 1
+    most = 1
     for t in range(1, n):
-        spells += flag[t] and not flag[t - 1]
-    out = np.empty((spells, 11))
+        most += flag[t] and not flag[t - 1]
+    if start == DAY and refractory > 0:
+        most += n // refractory
+    out = np.empty((most, 11))
     k = 0
     last = -n - refractory  # where the previous spell that counts began
     t = readable
     while t < n:
-        if not flag[t] or (
-            crossing and (t == readable or not sign[t - 1] * short[t - 1] > threshold)
-        ):
+        waiting = start == DAY and t - last < refractory
+        crosses = t > readable and sign[t - 1] * short[t - 1] > threshold
+        if not flag[t] or waiting or (start == CROSSING and not crosses):
             t += 1
             continue
         first = t
-        if crossing:
+        if start == CROSSING:
             stop = _back(short, sign[first], threshold, first)
         else:
             stop = first
@@ -99,7 +104,7 @@ def read_divergences(
                 else:
                     gap += 1
                 t += 1
-        t = max(stop, first + 1)
+        t = first + refractory if start == DAY and refractory > 0 else stop
         if first - last < refractory:
             continue
         last = first

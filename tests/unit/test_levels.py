@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regimecorr.inference.levels import _counts, _ratios, audit_levels
+from regimecorr.events import DivergenceRule
+from regimecorr.inference.levels import audit_levels, figures_of, read_levels
+from regimecorr.inference.trial import Chart
+from regimecorr.kernels.rolling import pearson
 
 
 def prices_of(values):
@@ -45,13 +48,15 @@ def plain_figures(values, short, long, band, threshold, horizon):
     )
 
 
+@pytest.mark.filterwarnings("ignore::regimecorr.errors.ConvergenceWarning")  # no real returns
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_observed_figures_against_plain_counting(seed):
     values = walks(seed=seed, rho=0.3)
     audit = audit_levels(
-        prices_of(values), short_window=30, long_window=90, horizon=60, threshold=0.2, n_boot=1
+        prices_of(values), short_window=30, long_window=90, horizon=60, elevated=0.2, n_boot=1
     )
-    expected = plain_figures(values, 30, 90, (0.6, 0.9), 0.2, 60)
+    # The first price belongs to no return: the chart begins with the second.
+    expected = plain_figures(values[1:], 30, 90, (0.6, 0.9), 0.2, 60)
     found = audit.observed
     assert audit.short == pytest.approx(np.corrcoef(values[-30:].T)[0, 1], abs=1e-9)
     assert audit.long == pytest.approx(np.corrcoef(values[-90:].T)[0, 1], abs=1e-9)
@@ -68,6 +73,7 @@ def test_observed_figures_against_plain_counting(seed):
     assert expected[1] > 0
 
 
+@pytest.mark.filterwarnings("ignore::regimecorr.errors.ConvergenceWarning")  # no real returns
 def test_a_spell_that_never_ends_is_not_resolved():
     """Both trend up for long, then part for good: one entry, unresolved, and the long correlation
     turns.
@@ -80,7 +86,7 @@ def test_a_spell_that_never_ends_is_not_resolved():
     audit = audit_levels(prices_of(values), short_window=20, long_window=60, horizon=100, n_boot=1)
     # One row of the 20-row window at the turn: correlation falls through zero while the 60-row
     # one is high.
-    assert audit.observed.episodes_per_year == pytest.approx(252 / (800 - 59))
+    assert audit.observed.episodes_per_year == pytest.approx(252 / (799 - 59))
     assert audit.observed.share_resolved == 0.0
     assert audit.observed.share_long_negative == 1.0
 
@@ -102,11 +108,12 @@ def test_independent_driftless_walks_match_the_published_simulation():
     mature; the audit's rate counts every entry, so it must be about .367 * 6 / 5 = .44.
     """
     rng = np.random.default_rng(0)
-    total = sum(
-        _counts(np.cumsum(rng.standard_normal((252 * 7, 2)), axis=0), 90, 252, (0.6, 0.9), 0.5, 252)
-        for _ in range(300)
-    )
-    figures = _ratios(total)
+    rule = DivergenceRule(reference="overlapping", elevated=0.5, merge=10)
+    chart = Chart.on(252 * 7, "log_levels", 90, 252, 252, None, rule)
+    read = [
+        read_levels(rng.standard_normal((252 * 7, 2)), chart, (0.6, 0.9), 0) for _ in range(300)
+    ]
+    figures = figures_of(read, chart, 0)
     assert figures.share_in_band == pytest.approx(0.137, abs=0.02)
     assert figures.episodes_per_year == pytest.approx(0.44, abs=0.06)
     assert figures.share_resolved == pytest.approx(0.974, abs=0.02)
@@ -116,6 +123,17 @@ def test_the_bootstrap_unties_the_legs():
     audit = audit_levels(prices_of(walks(2000, 6, rho=0.98)), band=(0.6, 1.0), n_boot=40)
     assert audit.observed.share_in_band > 0.95
     assert audit.independent.share_in_band < 0.6
+
+
+def test_yules_nonsense_correlation():
+    """Ernst, Shepp and Wyner (2017): independent Wiener processes have E r^2 = 0.240522."""
+    rng = np.random.default_rng(0)
+    squares = [
+        pearson(*np.ascontiguousarray(np.cumsum(rng.standard_normal((2, 1000)), axis=1))) ** 2
+        for _ in range(8000)
+    ]
+    assert np.std(squares) / np.sqrt(8000) < 0.003
+    assert np.mean(squares) == pytest.approx(0.240522, abs=0.008)
 
 
 def test_same_seed_same_audit():

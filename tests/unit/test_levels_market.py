@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.data.alignment import align
-from regimecorr.episodes.detect import merge_spells
-from regimecorr.inference.levels import MERGE, THRESHOLD
+from regimecorr.episodes.detect import CHART_ELEVATED, merge_spells
+from regimecorr.inference.levels import MERGE
 from regimecorr.kernels.rolling import rolling_pearson
 
 
@@ -13,7 +13,7 @@ def test_the_published_level_episodes(eth_iwm):
     """Spells of r90 < 0 and r252 >= .3 of raw levels from 2020, gaps below ten rows joined."""
     prices = align(eth_iwm).prices
     x, y = (np.ascontiguousarray(prices[c].to_numpy()) for c in prices)
-    flag = (rolling_pearson(x, y, 90) < 0) & (rolling_pearson(x, y, 252) >= THRESHOLD)
+    flag = (rolling_pearson(x, y, 90) < 0) & (rolling_pearson(x, y, 252) >= CHART_ELEVATED)
     rows = [
         (prices.index[a], prices.index[b - 1])
         for a, b in merge_spells(flag, MERGE)

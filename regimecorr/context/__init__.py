@@ -1,0 +1,1 @@
+"""Context of a pair, kept apart from the probability: momentum, lead and lag, cointegration."""
