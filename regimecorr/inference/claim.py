@@ -48,6 +48,7 @@ def test_claim(
     nulls: Sequence[NullName | CorrelationModel[Any]] = NULLS,
     contrast: tuple[str, str] = ("constant", "break"),
     grid: Mapping[str, Sequence[Any]] | None = None,
+    break_levels: tuple[float | None, float] = (None, 0.0),
     margins: GARCH = _MARGINS,
     n_boot: int = 1000,
     rng: RandomState = 0,
@@ -97,14 +98,17 @@ def test_claim(
     nulls : sequence of str or model specifications
         Worlds: "independent" (each leg's returns in blocks of their own), "constant" (resampled
         residuals with one correlation), "dcc", "regimes" (fitted models), "break" (as constant, but
-        to zero at a random date), "bootstrap" (blocks of the pair's rows), or specifications such
-        as ``DCC(dist="normal")``.
+        broken for good at a random date in the middle 60 % of the sample), "bootstrap" (blocks of
+        the pair's rows), or specifications such as ``DCC(dist="normal")``.
     contrast : tuple of str, default ("constant", "break")
         The world that the claim believes in, and the one that it excludes.
     grid : dict of sequences, optional
         Choices of ``threshold``, ``elevated``, ``short_window`` and ``long_window`` that the chart
         could have made. Every history is read at all of them, and the most favourable one is chosen
         in it as it may have been in the data.
+    break_levels : tuple, default (None, 0.0)
+        Correlation of the standardized residuals before and after the break of "break"; None is
+        that of the sample.
     margins : GARCH
         Margins that the worlds share.
     n_boot : int, default 1000
@@ -164,7 +168,7 @@ def test_claim(
         chart = Chart.on(dates, basis, *windows, within, rule)
         check_readable(chart.windows, reference)
         charts.append(chart)
-    worlds = make_worlds(nulls, pair.returns, margins)
+    worlds = make_worlds(nulls, pair.returns, margins, break_levels)
     readings = _read_worlds(worlds, charts, n_boot, rng, n_jobs)
     observed = [Episodes.of([chart.read(pair.returns.to_numpy())], chart) for chart in charts]
     options = settings | {

@@ -13,7 +13,6 @@ from regimecorr.episodes.survival import kaplan_meier
 from regimecorr.inference.contrast import likelihood_ratios, power_table, rank_pvalue
 from regimecorr.inference.proportions import Proportion, proportion
 from regimecorr.inference.trial import Criterion, Episodes
-from regimecorr.models.base import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +60,9 @@ class ClaimTrial:
     grid : DataFrame or None
         With a grid: by choice of thresholds and windows the observed record and each world's share
         of resolved episodes; its last row holds the best choice, chosen anew in every history.
-    statistics : dict of ndarray
-        Share of resolved episodes in every history (n_boot,), by world; NaN without an episode.
+    statistics : dict of DataFrame
+        By world, of every history (n_boot rows): ``share_resolved`` (NaN without a matured
+        episode), ``episodes_per_year``, ``median_rows``.
     options : dict
         What was asked.
     """
@@ -77,7 +77,7 @@ class ClaimTrial:
     record: Proportion | None
     survival: Mapping[str, pd.DataFrame] = field(repr=False)
     grid: pd.DataFrame | None
-    statistics: Mapping[str, Array] = field(repr=False)
+    statistics: Mapping[str, pd.DataFrame] = field(repr=False)
     options: Mapping[str, Any]
 
     def __repr__(self) -> str:
@@ -91,10 +91,16 @@ class ClaimTrial:
         return claim_text(self)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the share resolved and the Kaplan-Meier curves, observed against each world."""
+        """Draw how fast episodes resolve, observed and in each world (Kaplan-Meier)."""
         from regimecorr.plotting.claim import plot_claim
 
         return plot_claim(self.survival, self.observed, self.worlds, ax=ax)
+
+    def plot_worlds(self, ax: Axes | None = None) -> Axes:
+        """Draw the episodes a year of every world's histories against the observed ones."""
+        from regimecorr.plotting.claim import plot_worlds
+
+        return plot_worlds(self.statistics, self.observed, self.worlds, ax=ax)
 
 
 def judge(
@@ -108,13 +114,16 @@ def judge(
     """Compare the observed episodes with those of the worlds, and pronounce the verdict."""
     record = _record(observed, criterion)
     k, n = int(record["resolved"]), int(record["matured"])
-    worlds = pd.DataFrame({w: _world_row(e, record, criterion) for w, e in readings.items()}).T
+    statistics = {w: _statistics(e, criterion) for w, e in readings.items()}
+    worlds = pd.DataFrame(
+        {w: _world_row(e, statistics[w], record, criterion) for w, e in readings.items()}
+    ).T
     worlds.index.name = "world"
     matured = pd.Series({w: e.matured.sum() for w, e in readings.items()}, dtype=float)
     resolved = pd.Series({w: e.resolved(criterion).sum() for w, e in readings.items()}, dtype=float)
-    statistics = {w: e.shares(criterion) for w, e in readings.items()}
     ratios = likelihood_ratios(k, n, resolved, matured)
-    power = power_table(statistics, LEVEL)
+    shares = {w: table["share_resolved"].to_numpy() for w, table in statistics.items()}
+    power = power_table(shares, LEVEL)
     verdict, reason = _verdict(k, n, worlds.T[contrast[0]], ratios, power, contrast)
     return ClaimTrial(
         observed=record,
@@ -150,30 +159,43 @@ def _record(observed: Episodes, criterion: Criterion) -> pd.Series:
     )
 
 
-def _world_row(episodes: Episodes, record: pd.Series, criterion: Criterion) -> dict[str, float]:
+def _statistics(episodes: Episodes, criterion: Criterion) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "share_resolved": episodes.shares(criterion),
+            "episodes_per_year": episodes.per_year(),
+            "median_rows": episodes.medians(),
+        }
+    ).rename_axis("history")
+
+
+def _world_row(
+    episodes: Episodes, statistics: pd.DataFrame, record: pd.Series, criterion: Criterion
+) -> dict[str, float]:
     matured = episodes.matured
     number = int(matured.sum())
-    shares, per_year, rows = (
-        episodes.shares(criterion),
-        episodes.per_year(),
-        episodes.medians(),
-    )
 
     def among(flag: np.ndarray) -> float:
         return float(flag[matured].mean()) if number else float("nan")
 
+    ranks = {
+        f"p_{name}": rank_pvalue(record[column], statistics[column].to_numpy())
+        for name, column in (
+            ("episodes", "episodes_per_year"),
+            ("resolved", "share_resolved"),
+            ("rows", "median_rows"),
+        )
+    }
     return {
-        "episodes_per_year": float(per_year.mean()),
+        "episodes_per_year": float(statistics["episodes_per_year"].mean()),
         "matured_per_year": number / episodes.n_histories / episodes.years,
-        "without": float(np.mean(np.isnan(shares))),
+        "without": float(statistics["share_resolved"].isna().mean()),
         "resolved_chart": among(episodes.chart),
         "resolved_fresh": among(episodes.fresh),
         "turned": among(episodes.turned),
         "median_rows": float(np.median(episodes.rows)) if len(episodes.rows) else np.nan,
         "all_of_k": among(episodes.resolved(criterion)) ** record["matured"],
-        "p_episodes": rank_pvalue(record["episodes_per_year"], per_year),
-        "p_resolved": rank_pvalue(record["share_resolved"], shares),
-        "p_rows": rank_pvalue(record["median_rows"], rows),
+        **ranks,
     }
 
 

@@ -93,9 +93,14 @@ class ResidualWorld:
     dates: tuple[float, float] = (0.2, 0.8)
 
     @classmethod
-    def of(cls, margins: MarginsResult, after: float | None = None) -> ResidualWorld:
-        """Take the correlation of the sample as the level, before the break if there is one."""
-        return cls(margins, _correlation(margins.z), after)
+    def of(
+        cls, margins: MarginsResult, before: float | None = None, after: float | None = None
+    ) -> ResidualWorld:
+        """Take the correlation of the sample as the level where none is given."""
+        for level in (before, after):
+            if level is not None and not -1.0 < level < 1.0:
+                raise ModelError(f"A correlation of {level} does not lie between -1 and 1.")
+        return cls(margins, _correlation(margins.z) if before is None else before, after)
 
     def replicate(self, n_paths: int, rng: np.random.Generator) -> Array:
         """Log returns (n_paths, n_rows, 2)."""
@@ -146,9 +151,15 @@ class FittedWorld:
 
 
 def make_worlds(
-    nulls: Sequence[NullName | CorrelationModel[Any]], returns: pd.DataFrame, margins: GARCH
+    nulls: Sequence[NullName | CorrelationModel[Any]],
+    returns: pd.DataFrame,
+    margins: GARCH,
+    break_levels: tuple[float | None, float] = (None, 0.0),
 ) -> dict[str, World]:
-    """Worlds by name, fitted to the returns; they share one fit of the margins."""
+    """Worlds by name, fitted to the returns; they share one fit of the margins.
+
+    ``break_levels`` are the correlations of "break" before (None: that of the sample) and after.
+    """
     if not nulls:
         raise ModelError(f"nulls is empty; name worlds of {', '.join(NULLS)}.")
     fitted = margins.fit(returns)
@@ -157,12 +168,15 @@ def make_worlds(
         name = null if isinstance(null, str) else type(null).__name__
         if name in worlds:
             raise ModelError(f"The world {name!r} is named twice in nulls.")
-        worlds[name] = _make(null, returns, fitted)
+        worlds[name] = _make(null, returns, fitted, break_levels)
     return worlds
 
 
 def _make(
-    null: NullName | CorrelationModel[Any], returns: pd.DataFrame, fitted: MarginsResult
+    null: NullName | CorrelationModel[Any],
+    returns: pd.DataFrame,
+    fitted: MarginsResult,
+    break_levels: tuple[float | None, float],
 ) -> World:
     if isinstance(null, CorrelationModel):
         return FittedWorld(null.fit(returns, margins=fitted))
@@ -174,7 +188,7 @@ def _make(
         case "constant":
             return ResidualWorld.of(fitted)
         case "break":
-            return ResidualWorld.of(fitted, after=0.0)
+            return ResidualWorld.of(fitted, *break_levels)
         case "dcc":
             return FittedWorld(DCC(dist="t").fit(returns, margins=fitted))
         case "regimes":

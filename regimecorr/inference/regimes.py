@@ -240,6 +240,11 @@ def select_regimes(
     -------
     RegimeSelection
 
+    Raises
+    ------
+    ModelError
+        If the returns or an option cannot be used.
+
     Examples
     --------
     >>> import regimecorr as rc

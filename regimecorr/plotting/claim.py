@@ -1,12 +1,14 @@
-"""The trial of a claim: the share that resolved, and how fast, observed against each world."""
+"""The trial of a claim: how often divergences come and how fast they go, in every world."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from regimecorr.formatting import percent
 from regimecorr.plotting.style import (
     BLUE,
     GREEN,
@@ -17,12 +19,11 @@ from regimecorr.plotting.style import (
     SKY,
     VERMILLION,
     axes_or_new,
-    legend_above,
     literal,
     style,
 )
 
-__all__ = ["plot_claim"]
+__all__ = ["plot_claim", "plot_worlds"]
 
 _COLOURS = (VERMILLION, BLUE, GREEN, ORANGE, SKY, SILVER, GREY)
 _DASHES = ("-", "-", "--", "-.", ":", "--", "-.")
@@ -65,7 +66,7 @@ def plot_claim(
                     where="post",
                     color=_COLOURS[i % len(_COLOURS)],
                     linestyle=_DASHES[i % len(_DASHES)],
-                    label=f"{literal(str(name))} ({share:.0%})",
+                    label=f"{literal(str(name))} ({percent(share)})",
                 )
         mine = survival["observed"]
         if len(mine):
@@ -83,9 +84,69 @@ def plot_claim(
                     label=f"observed ({observed['resolved']:.0f} of "
                           f"{observed['matured']:.0f})")  # fmt: skip
         ax.set_ylim(0.0, 1.02)
-        ax.set_xlim(left=0.0)
+        # Few worlds' episodes last as long as the longest one of all.
+        ends = [float(c.index[int((c["survival"] < 0.02).argmax())]) for c in survival.values()
+                if len(c) and (c["survival"] < 0.02).any()]  # fmt: skip
+        ax.set_xlim(0.0, max(ends, default=None))
         ax.set_xlabel("rows since the divergence began")
         ax.set_ylabel("share not yet back")
-        ax.set_title("The claim in every world\n")
-        legend_above(ax, 4)
+        ax.set_title("How long divergences last (share resolved in time)")
+        ax.legend(loc="upper right")
+        return ax
+
+
+def plot_worlds(
+    statistics: Mapping[str, pd.DataFrame],
+    observed: pd.Series,
+    worlds: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the episodes a year of every world's histories, and the observed number.
+
+    Parameters
+    ----------
+    statistics : dict of DataFrame
+        By world, ``episodes_per_year`` of every history.
+    observed : Series
+        The record, with ``episodes_per_year``.
+    worlds : DataFrame
+        By world the share of matured episodes that resolved, ``resolved_chart`` and
+        ``resolved_fresh``.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = axes_or_new(ax, 7.0, 0.9 + 0.42 * len(worlds))
+        for i, name in enumerate(worlds.index):
+            drawn = statistics[name]["episodes_per_year"]
+            low, quarter, middle, upper, high = np.quantile(drawn, [0.05, 0.25, 0.5, 0.75, 0.95])
+            ax.plot([low, high], [i, i], color=BLUE, linewidth=1.4)
+            ax.plot([quarter, upper], [i, i], color=BLUE, linewidth=6.0, alpha=0.45,
+                    solid_capstyle="butt")  # fmt: skip
+            ax.plot(middle, i, "o", color=BLUE, markersize=4.5)
+            row = worlds.loc[name]
+            shares = [
+                f"{percent(row[f'resolved_{way}'])} {way}"
+                for way in ("chart", "fresh")
+                if np.isfinite(row[f"resolved_{way}"])
+            ]
+            ax.annotate(
+                ", ".join(shares) or "no episode",
+                (1.01, i),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8.5,
+            )
+        ax.axvline(observed["episodes_per_year"], color=VERMILLION, linewidth=1.8)
+        ax.set_yticks(range(len(worlds)), [literal(str(name)) for name in worlds.index])
+        ax.set_ylim(len(worlds) - 0.5, -0.5)
+        ax.set_xlim(left=0.0)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("episodes a year (5, 25, 50, 75, 95 % of histories; line: observed)")
+        ax.set_title("The chart in every world, and the share that resolves")
         return ax

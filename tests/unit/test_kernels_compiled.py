@@ -15,6 +15,7 @@ N, G = 60, 7
 Z = RNG.standard_normal((N, 2))
 Z[30] = [60.0, -60.0]
 X, Y = np.ascontiguousarray(Z[:, 0]), np.ascontiguousarray(Z[:, 1])
+FIRST = np.maximum(np.arange(N) - 11 - np.arange(N) % 3, -1)
 RHO = np.tanh(np.linspace(-1.5, 1.5, G))
 PRIOR = RNG.dirichlet(np.ones(G))
 UP = np.r_[np.full(G - 1, 0.2), 0.0]
@@ -123,6 +124,13 @@ CALLS = {
     "rolling.correlation_from_moments": lambda: (2.0, 3.0, 1.0),
     "rolling.pearson": lambda: (X, Y),
     "rolling.rolling_pearson": lambda: (X, Y, 12),
+    "rolling.rolling_pearson_from": lambda: (X, Y, FIRST),
+    "divergence.divergent_rows": lambda: (X / 4, Y / 4, FIRST, 0.1, 0.05, True),
+    "divergence._back": lambda: (X, -1.0, 0.5, 3),
+    "divergence.read_divergences": lambda: (
+        *(X, Y, X / 4, Y / 4, FIRST, np.where(np.arange(N) < 40, np.arange(N) + 15, -1)),
+        *(np.arange(N) + 8, 0.1, 0.05, True, 0, 2, 5),
+    ),
     "rolling.path_correlation": lambda: (PATHS, 5, 25),
     "rolling.first_passage_above": lambda: (Z, PATHS, 12, 0.1),
     "garch.garch_variance": lambda: (X, 0.1, 0.05, 0.03, 0.9, 1.0),

@@ -1,7 +1,367 @@
-"""Claims about the strength of the link: weakening, risk appetite, beta, falls in stress."""
+"""Claims about the strength of the link: weakening, beta, falls in stress, risk appetite."""
 
 from __future__ import annotations
 
-from regimecorr.inference.claims.evidence import ClaimTest
+from dataclasses import replace
 
-TESTS: dict[str, ClaimTest] = {}
+import numpy as np
+import pandas as pd
+
+from regimecorr.context.momentum import trailing_return
+from regimecorr.context.tails import downside_beta, exceedance_correlation
+from regimecorr.events import Basis
+from regimecorr.inference.claims import risk_appetite
+from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap
+from regimecorr.inference.claims.sample import ClaimSample
+from regimecorr.inference.claims.weights import (
+    bootstrap,
+    correlation,
+    draws,
+    in_words,
+    known_since,
+    later_returns,
+    least_squares,
+    mean_of,
+    shift_power,
+    standard_error,
+    weaker,
+)
+from regimecorr.models.base import Array
+from regimecorr.models.sandwich import automatic_lags, long_run_covariance
+
+_FEWEST_ROWS = 126
+_FEWEST_STRESS = 20
+_YEAR = 252
+_SYNC = (
+    "The closes lie hours apart, so a beta is the sum of those to the benchmark's day before, same "
+    "day and next day (Dimson)."
+)
+
+
+def neighbours(benchmark: Array) -> Array:
+    """Benchmark's return of the row before, the same and the next (n_rows, 3); NaN at the ends."""
+    gap = np.array([np.nan])
+    return np.column_stack(
+        [np.concatenate([gap, benchmark[:-1]]), benchmark, np.concatenate([benchmark[1:], gap])]
+    )
+
+
+def dimson_beta(asset: Array, benchmark: Array, weights: Array) -> Array:
+    """Sum of the betas to the row before, the same and the next (n_samples,), by row weights.
+
+    Dimson, E. (1979). Risk measurement when shares are subject to infrequent trading. Journal of
+    Financial Economics 7, 197-226.
+    """
+    terms = neighbours(benchmark)
+    inner = slice(1, len(benchmark) - 1)
+    design = np.column_stack([np.ones(len(benchmark) - 2), terms[inner]])
+    return np.asarray(least_squares(design, asset[inner], weights[:, inner])[:, 1:].sum(axis=1))
+
+
+def overlapping(returns: Array, rows: int) -> Array:
+    """Sums of the last ``rows`` returns (n_rows, k); NaN before there are so many."""
+    total = np.cumsum(returns, axis=0)
+    out = np.full_like(returns, np.nan)
+    out[rows - 1 :] = total[rows - 1 :]
+    out[rows:] -= total[:-rows]
+    return out
+
+
+def overlapping_beta(returns: Array, rows: int, weights: Array) -> Array:
+    """Beta (n_samples,) of returns over several rows."""
+    sums = overlapping(returns, rows)[rows - 1 :]
+    design = np.column_stack([np.ones(len(sums)), sums[:, 1]])
+    return np.asarray(least_squares(design, sums[:, 0], weights[:, rows - 1 :])[:, 1])
+
+
+# --- 8 ---------------------------------------------------------------------------------------
+
+
+def weakening_link(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence:
+    """The beta fell at a date, and a good year of the benchmark lifts the asset less since."""
+    test = f"beta and lift of a positive year since {since}; null: no smaller than before"
+    after = known_since(sample.dates, since)
+    if min(after.sum(), (~after).sum()) < _FEWEST_ROWS:
+        return Evidence(
+            test=test, uninformative=f"fewer than {_FEWEST_ROWS} rows before or after {since}"
+        )
+    weights = draws(sample.rows, len(sample.returns))
+    beta, lift = _beta_change(sample, after, since, weights), _lift_change(sample, after, weights)
+    found = weaker([beta, lift], ["the beta", "the lift of a positive year"])
+    if not found.uninformative:
+        found = replace(found, power=_joint_power(sample, after, beta, lift))
+    notes = (
+        _SYNC,
+        f"{beta.note}; {lift.note}.",
+        _beta_in_states(sample, weights),
+        _correlation_by_year(sample),
+    )
+    return replace(found, note=" ".join(notes), out_of_sample=_later_beta(sample))
+
+
+def _beta_change(sample: ClaimSample, after: np.ndarray, since: str, weights: Array) -> Evidence:
+    asset, benchmark = sample.returns.T
+
+    def beta(w: Array, rows: np.ndarray) -> Array:
+        return dimson_beta(asset, benchmark, w * rows)
+
+    estimate, replicates = bootstrap(lambda w: beta(w, after) - beta(w, ~after), weights)
+    r, r_replicates = bootstrap(
+        lambda w: (
+            correlation(asset, benchmark, w * after) - correlation(asset, benchmark, w * ~after)
+        ),
+        weights,
+    )
+    trend, trend_replicates = bootstrap(lambda w: _beta_trend(sample, w), weights)
+    note = (
+        f"Beta {bootstrap(lambda w: beta(w, ~after), weights)[0]:.2f} before and "
+        f"{bootstrap(lambda w: beta(w, after), weights)[0]:.2f} since {since}, change "
+        f"{in_words(estimate, replicates)}, HAC t {_hac_t(sample, after):.1f}; trend of the beta "
+        f"{in_words(trend, trend_replicates)} a year; change of the correlation "
+        f"{in_words(r, r_replicates)}"
+    )
+    return from_bootstrap(
+        estimate,
+        replicates,
+        sign=-1.0,
+        test=f"change of beta since {since}; null: it did not fall",
+        note=note,
+    )
+
+
+def _years(dates: pd.DatetimeIndex) -> Array:
+    return np.asarray((dates - dates[0]) / pd.Timedelta(days=365.25), dtype=float)
+
+
+def _beta_trend(sample: ClaimSample, weights: Array) -> Array:
+    """Slope of the beta by year (n_samples,)."""
+    asset, benchmark = sample.returns.T
+    time = _years(sample.dates)[1:-1]
+    terms = neighbours(benchmark)[1:-1]
+    design = np.column_stack([np.ones(len(time)), time, terms, terms * time[:, None]])
+    return np.asarray(least_squares(design, asset[1:-1], weights[:, 1:-1])[:, 5:].sum(axis=1))
+
+
+def _hac_t(sample: ClaimSample, after: np.ndarray) -> float:
+    """t of the interaction with the date, Newey and West's errors."""
+    asset, benchmark = sample.returns.T
+    inner = slice(1, len(asset) - 1)
+    terms, shift = neighbours(benchmark)[inner], after[inner, None].astype(float)
+    design = np.column_stack([np.ones(len(terms)), shift, terms, terms * shift])
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ asset[inner]
+    scores = design * (asset[inner] - design @ coefficients)[:, None]
+    meat = long_run_covariance(scores, automatic_lags(len(scores)))
+    pick = np.r_[np.zeros(5), np.ones(3)]
+    return float(pick @ coefficients / np.sqrt(pick @ inverse @ meat @ inverse @ pick))
+
+
+def _good_year(sample: ClaimSample) -> Array:
+    """Benchmark's return over the year to the close before each row (n_rows,)."""
+    return trailing_return(sample.pair.prices[sample.pair.benchmark].to_numpy(), _YEAR)[:-1]
+
+
+def _lift(sample: ClaimSample, weights: Array) -> Array:
+    """Asset's mean daily return after positive less after negative years, a year of it."""
+    year, asset = _good_year(sample), sample.returns[:, 0]
+    up, down = weights * (year > 0.0), weights * (year <= 0.0)
+    return _YEAR * (mean_of(asset, up) - mean_of(asset, down))
+
+
+def _lift_change(sample: ClaimSample, after: np.ndarray, weights: Array) -> Evidence:
+    test = "change of the lift of a positive year of the benchmark; null: no smaller"
+    year = _good_year(sample)
+    cells = [
+        int((side & state).sum()) for side in (~after, after) for state in (year > 0.0, year <= 0.0)
+    ]
+    if min(cells) < _FEWEST_ROWS // 2:
+        return Evidence(
+            test=test,
+            uninformative=f"fewer than {_FEWEST_ROWS // 2} rows after a positive or negative year "
+            "of the benchmark on one side of the date",
+        )
+    before, before_replicates = bootstrap(lambda w: _lift(sample, w * ~after), weights)
+    since, since_replicates = bootstrap(lambda w: _lift(sample, w * after), weights)
+    note = (
+        f"after a positive year of the benchmark the asset gained {in_words(before, before_replicates)} "
+        f"a year more than after a negative one before the date, "
+        f"{in_words(since, since_replicates)} since (log return; next rows, so nothing overlaps)"
+    )
+    return from_bootstrap(
+        since - before, since_replicates - before_replicates, sign=-1.0, test=test, note=note
+    )
+
+
+def _joint_power(sample: ClaimSample, after: np.ndarray, beta: Evidence, lift: Evidence) -> float:
+    """Chance that both parts are shown if the beta halved and the lift went to zero."""
+    one = np.ones((1, len(after)))
+    effects = (
+        0.5 * float(dimson_beta(*sample.returns.T, one * ~after)[0]) / standard_error(beta),
+        float(_lift(sample, one * ~after)[0]) / standard_error(lift),
+    )
+    shown = np.ones(sample.n_boot, dtype=bool)
+    for part, effect in zip((beta, lift), effects, strict=True):
+        shown &= part.replicates + effect > np.quantile(part.replicates, 0.95)
+    return float(shown.mean())
+
+
+def _beta_in_states(sample: ClaimSample, weights: Array) -> str:
+    """Rolling beta, and the beta in calm and turbulent times of the benchmark."""
+    asset, benchmark = sample.returns.T
+    n = len(asset)
+    ends = np.arange(n, _YEAR, -21)[::-1]
+    rows = np.arange(n)
+    windows = ((rows >= ends[:, None] - _YEAR) & (rows < ends[:, None])).astype(float)
+    rolling = dimson_beta(asset, benchmark, windows)
+    volatility = pd.Series(benchmark).rolling(63).std()
+    turbulent = (volatility > volatility.expanding().median()).shift(1)
+    calm, storm = (turbulent == state for state in (False, True))
+    texts = [
+        in_words(*bootstrap(lambda w, s=state: dimson_beta(asset, benchmark, w * s), weights))
+        for state in (calm.to_numpy(), storm.to_numpy())
+    ]
+    return (
+        f"Rolling 252-row beta {rolling[-1]:.2f} now, {np.nanmin(rolling):.2f} to "
+        f"{np.nanmax(rolling):.2f} so far; {texts[0]} when the benchmark is calm, {texts[1]} when "
+        "its 63-row volatility is above its median to date."
+    )
+
+
+def _correlation_by_year(sample: ClaimSample) -> str:
+    years = {
+        year: part.iloc[:, 0].corr(part.iloc[:, 1])
+        for year, part in sample.pair.returns.groupby(sample.dates.year)
+        if len(part) >= 63
+    }
+    return f"Correlation by year: {', '.join(f'{y} {r:.2f}' for y, r in years.items())}."
+
+
+def _later_beta(sample: ClaimSample) -> str:
+    later = later_returns(sample).to_numpy()
+    if len(later) < 42:
+        return ""
+    beta = float(dimson_beta(*later.T, np.ones((1, len(later))))[0])
+    r = float(np.corrcoef(later.T)[0, 1])
+    return f"beta {beta:.2f}, correlation {r:.2f} in {len(later)} later rows"
+
+
+# --- 15 --------------------------------------------------------------------------------------
+
+
+def beta_above(sample: ClaimSample, *, basis: Basis, level: float) -> Evidence:
+    """The beta to the benchmark, with a lead and a lag, exceeds a level."""
+    asset, benchmark = sample.returns.T
+    weights = draws(sample.rows, len(asset))
+    estimate, replicates = bootstrap(lambda w: dimson_beta(asset, benchmark, w), weights)
+    same, three = (
+        bootstrap(lambda w, k=rows: overlapping_beta(sample.returns, k, w), weights)
+        for rows in (1, 3)
+    )
+    usual = np.abs(benchmark) <= np.quantile(np.abs(benchmark), 0.99)
+    trimmed = bootstrap(lambda w: dimson_beta(asset, benchmark, w * usual), weights)
+    note = (
+        f"{_SYNC} On 3-row returns {in_words(*three)}; on the same day only {in_words(*same)}; "
+        f"without the benchmark's largest 1 % of moves {in_words(*trimmed)}. Block bootstrap."
+    )
+    return from_bootstrap(
+        estimate,
+        replicates,
+        null=level,
+        test=f"beta with one lead and lag; null: at most {level:g}",
+        note=note,
+        out_of_sample=_later_beta(sample),
+    )
+
+
+# --- 18 --------------------------------------------------------------------------------------
+
+
+def falls_less_in_stress(
+    sample: ClaimSample, *, basis: Basis, since: str, stress: float
+) -> Evidence:
+    """The asset falls less, per unit of the benchmark's fall, on its worst days since a date."""
+    test = (
+        f"downside beta on the benchmark's worst {stress:.0%} of days since {since} less before; "
+        "null: not smaller"
+    )
+    after = known_since(sample.dates, since)
+    bad = sample.returns[:, 1] < np.quantile(sample.returns[:, 1], stress)
+    counts = int((bad & ~after).sum()), int((bad & after).sum())
+    if min(counts) < _FEWEST_STRESS:
+        return Evidence(
+            test=test,
+            uninformative=f"{counts[0]} stress days before and {counts[1]} since {since}; at least "
+            f"{_FEWEST_STRESS} are needed on either side",
+        )
+    before, since_then = (_stress_figures(sample, side, stress) for side in (~after, after))
+    changes = {key: _difference(since_then[key], before[key]) for key in before}
+    found = from_bootstrap(*changes["beta"], sign=-1.0, test=test)
+    if not found.uninformative:
+        effect = 0.5 * before["beta"][0] / standard_error(found)
+        found = replace(found, power=shift_power(found, effect))
+    parts = [
+        f"{label} {before[key][0]:.2f} before, {since_then[key][0]:.2f} since, change "
+        f"{in_words(*changes[key])}"
+        for key, label in (
+            ("beta", "Downside beta (about zero)"),
+            ("slope", "downside slope (Ang, Chen and Xing)"),
+            ("exceedance", "exceedance correlation (both below their medians)"),
+            ("three", "downside beta of 3-row returns"),
+        )
+    ]
+    return replace(
+        found,
+        note=f"{counts[0]} and {counts[1]} stress days. {'; '.join(parts)}. Power: if it halved.",
+        out_of_sample=_later_stress(sample, stress),
+    )
+
+
+def _difference(new: tuple[float, Array], old: tuple[float, Array]) -> tuple[float, Array]:
+    return new[0] - old[0], new[1] - old[1]
+
+
+def _stress_figures(
+    sample: ClaimSample, side: np.ndarray, stress: float
+) -> dict[str, tuple[float, Array]]:
+    """Figures of the rows on one side of the date; the quantiles are those of all rows."""
+    three = overlapping(sample.returns, 3)
+    three[:2] = three[2]
+
+    def read(rows: np.ndarray) -> dict[str, Array]:
+        here = side[rows]
+        (a, b), (a3, b3) = (np.moveaxis(values[rows], -1, 0) for values in (sample.returns, three))
+        # Rows on the other side are moved out of the way: never below a threshold.
+        low, low3 = (np.quantile(v, stress, axis=-1) for v in (b, b3))
+        medians = np.median(a, axis=-1), np.median(b, axis=-1)
+        b, b3 = np.where(here, b, np.inf), np.where(here, b3, np.inf)
+        return {
+            "beta": downside_beta(a, b, low),
+            "slope": downside_beta(a, b, low, centred=True),
+            "exceedance": exceedance_correlation(a, b, *medians),
+            "three": downside_beta(a3, b3, low3),
+        }
+
+    with np.errstate(invalid="ignore"):
+        observed = read(np.arange(len(side)))
+        parts = [read(part) for part in np.array_split(sample.rows, max(1, sample.n_boot // 200))]
+    return {
+        key: (float(observed[key]), np.concatenate([part[key] for part in parts]))
+        for key in observed
+    }
+
+
+def _later_stress(sample: ClaimSample, stress: float) -> str:
+    later = later_returns(sample).to_numpy()
+    bad = later[:, 1] < np.quantile(sample.returns[:, 1], stress)
+    if bad.sum() < 3:
+        return ""
+    beta = float(downside_beta(later[:, 0][bad], later[:, 1][bad], np.inf))
+    return f"downside beta {beta:.2f} on {int(bad.sum())} later stress days"
+
+
+TESTS: dict[str, ClaimTest] = {
+    "weakening_link": weakening_link,
+    "beta_above": beta_above,
+    "falls_less_in_stress": falls_less_in_stress,
+    **risk_appetite.TESTS,
+}

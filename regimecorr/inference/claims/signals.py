@@ -2,6 +2,304 @@
 
 from __future__ import annotations
 
-from regimecorr.inference.claims.evidence import ClaimTest
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-TESTS: dict[str, ClaimTest] = {}
+import numpy as np
+
+from regimecorr.context.momentum import macd, relative_strength, trailing_return
+from regimecorr.data.alignment import AlignedPair
+from regimecorr.data.windows import Window, first_rows, in_words, resolve, window_size
+from regimecorr.events import Basis, DivergenceRule, legs, series_on_basis, state_history
+from regimecorr.inference.blocks import block_length
+from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, upper_tail
+from regimecorr.inference.claims.sample import ClaimSample
+from regimecorr.inference.claims.weights import draws, longer_blocks, mean_of
+from regimecorr.inference.nested import clark_west, expanding_forecasts
+from regimecorr.kernels.rolling import rolling_pearson_from
+from regimecorr.models.base import Array
+
+#: Rows of outcomes before the first forecast, forecasts needed, and rows or spells of a signal.
+FIRST, FEWEST, FEWEST_ROWS, FEWEST_SPELLS = 504, 252, 30, 5
+_MOMENTUM_ROWS = 63
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Forecasts of an outcome without and with a signal, by row of the returns.
+
+    Attributes
+    ----------
+    outcome, without, with_signal : ndarray of shape (n_rows,)
+        NaN where there is none.
+    """
+
+    outcome: Array
+    without: Array
+    with_signal: Array
+
+    @classmethod
+    def of(
+        cls, outcome: Array, known: Array, signal: Array, horizon: int, first: int = FIRST
+    ) -> Comparison:
+        """Expanding regressions on what is known (n_rows, k), and with the signal's columns too."""
+        both = np.column_stack([known, signal])
+        known = np.where(np.isfinite(both).all(axis=1)[:, None], known, np.nan)
+        return cls(
+            outcome,
+            expanding_forecasts(known, outcome, horizon, first),
+            expanding_forecasts(both, outcome, horizon, first),
+        )
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Rows with both forecasts and an outcome."""
+        return np.isfinite(self.outcome + self.without + self.with_signal)
+
+    @property
+    def plain_gain(self) -> float:
+        """Share of the squared error that the signal saves: the out-of-sample R squared."""
+        rows = self.scored
+        errors = (
+            np.sum((self.outcome[rows] - f[rows]) ** 2) for f in (self.with_signal, self.without)
+        )
+        return float(1.0 - next(errors) / next(errors))
+
+    def evidence(self, sample: ClaimSample, horizon: int, **rest: object) -> Evidence:
+        """Adjusted gain of the signal, with blocks that are longer than the horizon."""
+        rows = self.scored
+        gain = np.where(rows, clark_west(self.outcome, self.without, self.with_signal), 0.0)
+        error = float(np.mean((self.outcome[rows] - self.without[rows]) ** 2))
+        block = block_length(gain[rows])
+        weights = draws(longer_blocks(sample, 2.0 * horizon, block), len(rows)) * rows
+        replicates = mean_of(gain, weights) / error
+        return from_bootstrap(float(gain[rows].mean()) / error, replicates, **rest)
+
+
+def next_return(returns: Array, horizon: int) -> Array:
+    """Sum of the next ``horizon`` returns (n_rows,); NaN where they are not all there."""
+    total = np.concatenate([[0.0], np.cumsum(returns)])
+    out = np.full(returns.size, np.nan)
+    if returns.size > horizon:
+        out[:-horizon] = total[horizon + 1 :] - total[1:-horizon]
+    return out
+
+
+# --- 11 --------------------------------------------------------------------------------------
+
+
+def momentum_signal(
+    sample: ClaimSample,
+    *,
+    basis: Basis,
+    neutral: Sequence[float],
+    horizon: int,
+    where: Literal["all", "divergences"] = "all",
+) -> Evidence:
+    """RSI in the neutral band with MACD above its signal line improves a forecast."""
+    test = (
+        f"out-of-sample gain in forecasting the asset's next {horizon}-row return relative to the "
+        "benchmark by RSI and MACD; null: none"
+    )
+    on = _confirmed(sample.pair, neutral)
+    outcome = next_return(sample.returns[:, 0] - sample.returns[:, 1], horizon)
+    if where == "divergences":
+        outcome = np.where(_divergent(sample.pair), outcome, np.nan)
+    reason = _too_rare(on, outcome, FIRST + FEWEST if where == "all" else FEWEST)
+    if reason:
+        return Evidence(test=test, uninformative=reason)
+    first = FIRST if where == "all" else FEWEST // 2
+    compared = Comparison.of(outcome, np.ones((len(on), 1)), on[:, None], horizon, first)
+    if compared.scored.sum() < FEWEST // 2:
+        return Evidence(test=test, uninformative="too few forecasts could be scored")
+    note = (
+        f"{compared.scored.sum()} forecasts, expanding; Clark and West's adjusted gain as a share "
+        f"of the squared error, unadjusted {compared.plain_gain:.3f}. {_means(on, outcome)}. "
+        f"{_within_divergences(sample, on, horizon)} Indicators on the pair's common days; blocks "
+        "of two horizons."
+    )
+    return replace(
+        compared.evidence(sample, horizon, test=test, note=note),
+        out_of_sample=_later_signal(sample, neutral, horizon),
+    )
+
+
+def _confirmed(pair: AlignedPair, neutral: Sequence[float]) -> Array:
+    """1 where the asset's RSI is neutral and its MACD above the signal line, by row of returns."""
+    prices = pair.prices[pair.asset].to_numpy()
+    rsi, above = relative_strength(prices), macd(prices).histogram
+    state = (rsi >= neutral[0]) & (rsi <= neutral[1]) & (above > 0.0)
+    return np.where(np.isnan(rsi + above), np.nan, state)[1:]
+
+
+def _divergent(pair: AlignedPair, basis: Basis = "levels") -> np.ndarray:
+    """Days on which the chart shows a divergence: 90 against 365 days."""
+    windows = resolve(pair.dates, "90D", "365D", "365D")
+    x, y = legs(series_on_basis(pair, basis))
+    states = state_history(x, y, windows, DivergenceRule(reference="overlapping"))["state"]
+    return np.asarray(states == "divergent")
+
+
+def _too_rare(on: Array, outcome: Array, rows: int) -> str:
+    known = np.isfinite(on) & np.isfinite(outcome)
+    if known.sum() < rows:
+        return f"{known.sum()} rows with signal and outcome; at least {rows} are needed"
+    state = (on == 1.0) & known
+    spells = int(np.sum(state[1:] & ~state[:-1]) + state[0])
+    if min(state.sum(), (known & ~state).sum()) < FEWEST_ROWS or spells < FEWEST_SPELLS:
+        return (
+            f"the signal is given on {state.sum()} rows in {spells} spells of {known.sum()}; at "
+            f"least {FEWEST_ROWS} rows with and without it and {FEWEST_SPELLS} spells are needed"
+        )
+    return ""
+
+
+def _means(on: Array, outcome: Array) -> str:
+    yes, no = (outcome[(on == state) & np.isfinite(outcome)] for state in (1.0, 0.0))
+    if min(yes.size, no.size) == 0:
+        return f"{yes.size} rows with the signal, {no.size} without"
+    return (
+        f"Mean outcome {yes.mean():.3f} after the signal ({yes.size} rows), {no.mean():.3f} without"
+    )
+
+
+def _within_divergences(sample: ClaimSample, on: Array, horizon: int) -> str:
+    outcome = next_return(sample.returns[:, 0] - sample.returns[:, 1], horizon)
+    inside = _divergent(sample.pair)
+    spells = int(np.sum(inside[1:] & ~inside[:-1]) + inside[0])
+    told = _means(np.where(inside, on, np.nan), outcome)
+    return f"Within the chart's {spells} divergent spells (levels, 90D/365D): {told.lower()}."
+
+
+def _later_signal(sample: ClaimSample, neutral: Sequence[float], horizon: int) -> str:
+    if not sample.has_later:
+        return ""
+    returns = sample.whole.returns.to_numpy()
+    outcome = next_return(returns[:, 0] - returns[:, 1], horizon)
+    outcome[: len(sample.returns)] = np.nan
+    if np.isfinite(outcome).sum() < FEWEST_ROWS:
+        return ""
+    return _means(_confirmed(sample.whole, neutral), outcome)
+
+
+# --- 19 --------------------------------------------------------------------------------------
+
+
+def strong_signal(
+    sample: ClaimSample, *, basis: Basis, level: float, windows: Sequence[Window], horizon: int
+) -> Evidence:
+    """A rolling correlation above a level tells more of the asset's next return."""
+    test = (
+        f"out-of-sample gain in forecasting the asset's next {horizon}-row return from the "
+        f"benchmark's trend where the correlation is above {level:g}; null: none in any window"
+    )
+    found, notes = [], []
+    for window in windows:
+        part, told = _one_window(sample, basis, level, window, horizon, test)
+        found.append(part)
+        notes.append(told)
+    later = [_later_strength(sample, basis, level, window, horizon) for window in windows]
+    return replace(
+        _best(found),
+        note=" ".join([*notes, "Largest statistic of the windows; blocks of two horizons."]),
+        out_of_sample="; ".join(text for text in later if text),
+    )
+
+
+def _one_window(
+    sample: ClaimSample, basis: Basis, level: float, window: Window, horizon: int, test: str
+) -> tuple[Evidence, str]:
+    strong = _strong(sample.pair, basis, level, window)
+    outcome = next_return(sample.returns[:, 0], horizon)
+    reason = _too_rare(strong, outcome, FIRST + FEWEST)
+    if reason:
+        text = f"{in_words(window)} window: {reason}"
+        return Evidence(test=test, uninformative=text), f"{text}."
+    trend = _trend(sample.pair)
+    known = np.column_stack([np.ones(len(trend)), trend])
+    compared = Comparison.of(outcome, known, (trend * strong)[:, None], horizon)
+    follow = [
+        float(
+            np.nanmean(outcome[(strong == state) & np.isfinite(trend)] * _at(trend, strong, state))
+        )
+        for state in (1.0, 0.0)
+    ]
+    note = (
+        f"{in_words(window)} window: strong on {np.nanmean(strong):.0%} of days, out-of-sample "
+        f"gain {compared.plain_gain:.3f} unadjusted; the asset's next return in the direction of "
+        f"the benchmark's trend {follow[0]:.3f} when strong, {follow[1]:.3f} otherwise; "
+        f"{_next_correlation(sample, strong, horizon)}."
+    )
+    return compared.evidence(sample, horizon, test=test), note
+
+
+def _at(trend: Array, strong: Array, state: float) -> Array:
+    return trend[(strong == state) & np.isfinite(trend)]
+
+
+def _strong(pair: AlignedPair, basis: Basis, level: float, window: Window) -> Array:
+    """1 where the rolling correlation exceeds the level, 0 where not, NaN before it exists."""
+    first = first_rows(pair.dates, window_size("window", window))
+    r = rolling_pearson_from(*legs(series_on_basis(pair, basis)), first)
+    return np.where(np.isnan(r), np.nan, r > level)
+
+
+def _trend(pair: AlignedPair) -> Array:
+    """Sign of the benchmark's return of the last 63 rows, by row of returns."""
+    prices = pair.prices[pair.benchmark].to_numpy()
+    return np.sign(trailing_return(prices, _MOMENTUM_ROWS))[1:]
+
+
+def _coming_correlation(returns: Array, horizon: int) -> Array:
+    """Correlation of the next ``horizon`` returns (n_rows,)."""
+    n = len(returns)
+    first = np.maximum(np.arange(n) - horizon + 1, -1)
+    ended = rolling_pearson_from(*legs(returns), first)
+    out = np.full(n, np.nan)
+    out[: n - horizon] = ended[horizon:]
+    return out
+
+
+def _next_correlation(sample: ClaimSample, strong: Array, horizon: int) -> str:
+    """Whether the next correlation is what a strong one foretells."""
+    rows = max(horizon, _MOMENTUM_ROWS)
+    coming = _coming_correlation(sample.returns, rows)
+    compared = Comparison.of(coming, np.ones((len(strong), 1)), strong[:, None], rows)
+    mean = [float(np.nanmean(coming[strong == state])) for state in (1.0, 0.0)]
+    return (
+        f"correlation of the next {rows} rows {mean[0]:.2f} when strong, {mean[1]:.2f} otherwise "
+        f"(out-of-sample gain {compared.plain_gain:.2f})"
+    )
+
+
+def _best(found: Sequence[Evidence]) -> Evidence:
+    """Evidence of the window with the largest statistic, against the largest of the replicates."""
+    usable = [part for part in found if not part.uninformative]
+    if not usable:
+        return found[0]
+    best = max(usable, key=lambda part: part.statistic)
+    replicates = np.max([part.replicates for part in usable], axis=0)
+    pvalue, least = upper_tail(best.statistic, replicates)
+    refuted = all(part.contradicted for part in usable) and len(usable) == len(found)
+    return replace(
+        best, replicates=replicates, pvalue=pvalue, min_pvalue=least, contradicted=refuted
+    )
+
+
+def _later_strength(
+    sample: ClaimSample, basis: Basis, level: float, window: Window, horizon: int
+) -> str:
+    returns = sample.whole.returns.to_numpy()
+    if len(returns) - len(sample.returns) < horizon + FEWEST_ROWS:
+        return ""
+    strong = _strong(sample.whole, basis, level, window)
+    follow = next_return(returns[:, 0], horizon) * _trend(sample.whole)
+    follow[: len(sample.returns)] = np.nan
+    return f"{in_words(window)} window: {_means(strong, follow).lower()} in the trend's direction"
+
+
+TESTS: dict[str, ClaimTest] = {
+    "momentum_signal": momentum_signal,
+    "strong_signal": strong_signal,
+}

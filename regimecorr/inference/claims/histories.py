@@ -1,0 +1,129 @@
+"""Figures of a chart in many histories, and the evidence that the pair's own figure gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from regimecorr.data.windows import Window, Windows, resolve
+from regimecorr.events import Array, Basis, legs, rolling_correlations
+from regimecorr.inference.claims.evidence import Evidence, upper_tail
+from regimecorr.inference.claims.sample import ClaimSample
+from regimecorr.inference.judgement import LEVEL
+from regimecorr.kernels.rolling import rolling_pearson_from
+
+#: Worlds in which the legs are linked; the widest of them gives a figure's interval.
+LINKED = ("bootstrap", "dcc", "regimes")
+_FEWEST = 20
+
+Figure = Callable[[Array, Array], Sequence[float]]
+
+
+def on_basis(returns: Array, basis: Basis) -> Array:
+    """Series (n_rows, 2) of a history of log returns (n_rows, 2); levels begin at one."""
+    if basis == "returns":
+        return returns
+    path = np.cumsum(returns, axis=0)
+    return np.exp(path) if basis == "levels" else path
+
+
+def short_and_long(
+    sample: ClaimSample, basis: Basis, world: str, windows: Windows
+) -> Iterator[tuple[Array, Array]]:
+    """Short and long correlation (n_rows,) of every history of a world."""
+    for history in sample.histories(world):
+        yield rolling_correlations(*legs(on_basis(history, basis)), windows)
+
+
+def long_correlations(
+    sample: ClaimSample, basis: Basis, world: str, windows: Windows
+) -> Iterator[Array]:
+    """Long correlation (n_rows,) of every history of a world."""
+    for history in sample.histories(world):
+        yield rolling_pearson_from(*legs(on_basis(history, basis)), windows.long)
+
+
+def too_few_rows(sample: ClaimSample, short: Window, long: Window, horizon: Window) -> str:
+    """Why the windows cannot be read on the sample; empty if they can.
+
+    Beyond the first full long window there must be as many rows again, so that something moved.
+    """
+    windows = resolve(sample.dates, short, long, horizon)
+    full = windows.long >= 0
+    if not full.any():
+        return f"too few data: {len(full)} returns do not fill the long window"
+    inside = int((np.arange(len(full)) - windows.long + 1)[full].max())
+    if int(full.sum()) < inside:
+        return f"too few data: {int(full.sum())} rows after the first long window"
+    return ""
+
+
+def widest_interval(
+    estimate: float, figures: Mapping[str, Array], lowest: float = -np.inf, highest: float = np.inf
+) -> tuple[float, float]:
+    """95 % interval of a chart's figure: its deviations in histories, about the estimate.
+
+    A chart is one history, so its figure varies as it does from history to history of a world with
+    a link. Of several worlds the one with the largest deviations is taken.
+    """
+    known = {name: f[np.isfinite(f)] for name, f in figures.items()}
+    spread = {name: float(f.std()) for name, f in known.items() if f.size >= _FEWEST}
+    if not spread or not np.isfinite(estimate):
+        return float("nan"), float("nan")
+    widest = known[max(spread, key=lambda name: spread[name])]
+    low, high = np.quantile(widest - widest.mean(), [0.025, 0.975])
+    limits = np.clip([estimate - high, estimate - low], lowest, highest)
+    return float(limits[0]), float(limits[1])
+
+
+def share_beyond(null: Array, truth: Array) -> float:
+    """Power: share of ``truth`` (n,) that a test at 5 % of ``null`` rejects, large values counting.
+
+    NaN is no rejection. NaN if the null world has too few figures.
+    """
+    if np.isfinite(null).sum() < _FEWEST:
+        return float("nan")
+    a, b = (np.where(np.isfinite(f), f, -np.inf) for f in (null, truth))
+    values = np.unique(np.concatenate([a, b]))
+    beyond = a.size - np.searchsorted(np.sort(a), values, side="left")
+    allowed = values[(beyond <= LEVEL * a.size) & np.isfinite(values)]
+    return 0.0 if allowed.size == 0 else float(np.mean(b >= allowed[0]))
+
+
+def against_world(
+    figure: float,
+    null: Array,
+    *,
+    sign: float = 1.0,
+    most: float = np.inf,
+    truth: Array | None = None,
+    **rest: Any,
+) -> Evidence:
+    """Evidence of a figure by its values (n_boot,) in histories in which the claim is empty.
+
+    ``sign`` times the figure is the evidence for the claim; the largest that this can be is
+    ``most``, which bounds the p-value from below. ``truth`` holds the figure where the claim is
+    true. ``rest`` goes to `Evidence`.
+    """
+    oriented = sign * null
+    known = oriented[np.isfinite(oriented)]
+    if known.size < _FEWEST or not np.isfinite(figure):
+        reason = "the figure does not exist in enough histories of the null world"
+        rest["uninformative"] = rest.get("uninformative") or reason
+        return Evidence(**rest)
+    mean, scale = float(known.mean()), float(known.std()) or 1.0
+    replicates = np.where(np.isfinite(oriented), (oriented - mean) / scale, -np.inf)
+    statistic = (sign * figure - mean) / scale
+    pvalue, least = upper_tail(statistic, replicates)
+    if np.isfinite(most):
+        least, _ = upper_tail((most - mean) / scale - 1e-9, replicates)
+    return Evidence(
+        statistic=statistic,
+        replicates=replicates,
+        pvalue=pvalue,
+        min_pvalue=min(least, pvalue),
+        power=float("nan") if truth is None else share_beyond(oriented, sign * truth),
+        **rest,
+    )
