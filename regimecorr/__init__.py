@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from regimecorr.inference.association import test_association
     from regimecorr.inference.chp import carrasco_hu_ploberger
     from regimecorr.inference.claim import test_claim
+    from regimecorr.inference.claims.table import (
+        Event,
+        PublishedClaim,
+        published_claims,
+        published_events,
+    )
+    from regimecorr.inference.claims.trial import test_claims
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
@@ -39,10 +46,12 @@ if TYPE_CHECKING:
 
 _HOME = {
     "DCC": "models.dcc",
+    "Event": "inference.claims.table",
     "GARCH": "models.margins",
     "BreakCorrelation": "models.breaks",
     "ConstantCorrelation": "models.constant",
     "DriftingCorrelation": "models.drifting",
+    "PublishedClaim": "inference.claims.table",
     "SwitchingCorrelation": "models.switching",
     "SwitchingDCC": "models.switching",
     "Verdict": "verdict",
@@ -55,11 +64,14 @@ _HOME = {
     "find_episodes": "episodes.detect",
     "fisher_switching": "models.fisher",
     "load_prices": "data.prices",
+    "published_claims": "inference.claims.table",
+    "published_events": "inference.claims.table",
     "rolling_correlation": "events",
     "select_regimes": "inference.regimes",
     "simulate": "worlds",
     "test_association": "inference.association",
     "test_claim": "inference.claim",
+    "test_claims": "inference.claims.trial",
     "test_positioning": "inference.positioning",
     "test_regimes": "inference.regimes",
 }
@@ -70,6 +82,8 @@ __all__ = [
     "BreakCorrelation",
     "ConstantCorrelation",
     "DriftingCorrelation",
+    "Event",
+    "PublishedClaim",
     "SwitchingCorrelation",
     "SwitchingDCC",
     "Verdict",
@@ -84,11 +98,14 @@ __all__ = [
     "find_episodes",
     "fisher_switching",
     "load_prices",
+    "published_claims",
+    "published_events",
     "rolling_correlation",
     "select_regimes",
     "simulate",
     "test_association",
     "test_claim",
+    "test_claims",
     "test_positioning",
     "test_regimes",
 ]

@@ -235,7 +235,7 @@ def claim_worlds(record: dict) -> list[str]:
         f"{walks['episodes a year']:.2f} episodes a year ({walks['matured a year']:.2f} with a "
         f"year of data after them), {100 * walks['resolved within 252']:.0f} % back within 252 "
         f"rows, {100 * walks['resolved within 126']:.0f} % within 126, median "
-        f"{walks['median rows']:.0f} rows; \"5 of 5\" is at most "
+        f'{walks["median rows"]:.0f} rows; "5 of 5" is at most '
         f"{walks['likelihood ratio of 5 of 5, at most']:.2f} times as likely with any link as "
         f"with none. A whole trial ({speed['histories']:,} histories of six worlds, "
         f"{speed['rows']:,} rows) takes {speed['s']:.0f} s on {speed['jobs']} cores.",

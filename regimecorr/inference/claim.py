@@ -48,6 +48,7 @@ def test_claim(
     nulls: Sequence[NullName | CorrelationModel[Any]] = NULLS,
     contrast: tuple[str, str] = ("constant", "break"),
     grid: Mapping[str, Sequence[Any]] | None = None,
+    replay: tuple[Window, Window] | None = (90, 252),
     break_levels: tuple[float | None, float] = (None, 0.0),
     margins: GARCH = _MARGINS,
     n_boot: int = 1000,
@@ -106,6 +107,9 @@ def test_claim(
         Choices of ``threshold``, ``elevated``, ``short_window`` and ``long_window`` that the chart
         could have made. Every history is read at all of them, and the most favourable one is chosen
         in it as it may have been in the data.
+    replay : tuple, default (90, 252)
+        A second pair of windows; the same histories are read with them too, and
+        ``ClaimTrial.replayed`` holds that trial. None: no second reading.
     break_levels : tuple, default (None, 0.0)
         Correlation of the standardized residuals before and after the break of "break"; None is
         that of the sample.
@@ -153,7 +157,8 @@ def test_claim(
         "short_window": short_window,
         "long_window": long_window,
     }
-    cells = [settings, *_cells(settings, grid)]
+    again = [] if replay is None else [settings | dict(zip(_GRID_KEYS[2:], replay, strict=True))]
+    cells = [settings, *again, *_cells(settings, grid)]
     charts = []
     for cell in cells:
         rule = DivergenceRule(
@@ -186,10 +191,22 @@ def test_claim(
         "first": pair.prices.index[0],
         "last": pair.prices.index[-1],
     }
-    table = None if grid is None else _grid_table(cells[1:], observed[1:], readings, criterion)
-    return judge(
-        observed[0], {k: r[0] for k, r in readings.items()}, criterion, contrast, options, table
-    )
+    begin = 1 + len(again)
+    table = None
+    if grid is not None:
+        found = {name: reading[begin:] for name, reading in readings.items()}
+        table = _grid_table(cells[begin:], observed[begin:], found, criterion)
+    second = None
+    if again:
+        second = judge(
+            observed[1],
+            {name: reading[1] for name, reading in readings.items()},
+            criterion,
+            contrast,
+            options | again[0],
+        )
+    first = {name: reading[0] for name, reading in readings.items()}
+    return judge(observed[0], first, criterion, contrast, options, table, second)
 
 
 test_claim.__test__ = False  # type: ignore[attr-defined]
@@ -251,8 +268,7 @@ def _grid_table(
     table.loc[best, list(_GRID_KEYS)] = "best"
     mine = _favourite(observed, criterion)
     table.loc[best, ["matured", "resolved"]] = [mine[1][0], mine[2][0]]
-    for name, all_cells in readings.items():
-        found = all_cells[1:]
+    for name, found in readings.items():
         share = [e.resolved(criterion).sum() / max(e.matured.sum(), 1) for e in found]
         chosen, matured, resolved = _favourite(found, criterion)
         table[name] = [*share, resolved.sum() / max(matured.sum(), 1)]

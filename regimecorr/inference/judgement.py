@@ -65,6 +65,8 @@ class ClaimTrial:
         episode), ``episodes_per_year``, ``median_rows``.
     options : dict
         What was asked.
+    replayed : ClaimTrial or None
+        The same histories read with the second pair of windows.
     """
 
     observed: pd.Series
@@ -79,6 +81,7 @@ class ClaimTrial:
     grid: pd.DataFrame | None
     statistics: Mapping[str, pd.DataFrame] = field(repr=False)
     options: Mapping[str, Any]
+    replayed: ClaimTrial | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         k, n = int(self.observed["resolved"]), int(self.observed["matured"])
@@ -110,6 +113,7 @@ def judge(
     contrast: tuple[str, str],
     options: Mapping[str, Any],
     grid: pd.DataFrame | None = None,
+    replayed: ClaimTrial | None = None,
 ) -> ClaimTrial:
     """Compare the observed episodes with those of the worlds, and pronounce the verdict."""
     record = _record(observed, criterion)
@@ -138,6 +142,7 @@ def judge(
         grid=grid,
         statistics=statistics,
         options=dict(options),
+        replayed=replayed,
     )
 
 

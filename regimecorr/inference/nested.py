@@ -9,12 +9,13 @@ from regimecorr.errors import ModelError
 from regimecorr.models.base import Array
 
 
-def expanding_forecasts(
+def expanding_coefficients(
     design: npt.ArrayLike, outcome: npt.ArrayLike, horizon: int, first: int
 ) -> Array:
-    """Forecasts of an expanding least-squares regression, with outcomes that lie ahead.
+    """Coefficients of an expanding least-squares regression, with outcomes that lie ahead.
 
-    The forecast at row t uses the pairs of rows s whose outcome was known at t, s + horizon <= t.
+    Those at row t use the pairs of rows s whose outcome was known at t, s + horizon <= t, so that
+    ``(design * coefficients).sum(axis=1)`` are forecasts.
 
     Parameters
     ----------
@@ -25,13 +26,12 @@ def expanding_forecasts(
     horizon : int
         Rows until an outcome is known, at least 1.
     first : int
-        Fewest pairs before the first forecast, above k.
+        Fewest pairs before the first estimate, above k.
 
     Returns
     -------
-    ndarray of shape (n_rows,)
-        NaN before the first forecast, where the row has no design, and where the pairs so far do
-        not identify the coefficients.
+    ndarray of shape (n_rows, k)
+        NaN before the first estimate, and where the pairs so far do not identify it.
 
     Raises
     ------
@@ -41,9 +41,9 @@ def expanding_forecasts(
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.inference.nested import expanding_forecasts
-    >>> found = expanding_forecasts(np.ones((5, 1)), [1.0, 3.0, 5.0, 7.0, 9.0], horizon=1, first=2)
-    >>> found.tolist()
+    >>> from regimecorr.inference.nested import expanding_coefficients
+    >>> outcome = [1.0, 3.0, 5.0, 7.0, 9.0]
+    >>> expanding_coefficients(np.ones((5, 1)), outcome, horizon=1, first=2)[:, 0].tolist()
     [nan, nan, 2.0, 3.0, 4.0]
     """
     x, y = np.asarray(design, dtype=float), np.asarray(outcome, dtype=float)
@@ -59,13 +59,12 @@ def expanding_forecasts(
     products = np.cumsum(z * np.where(known, y, 0.0)[:, None], axis=0)
     past = np.arange(n) - horizon
     seen = np.where(past >= 0, np.cumsum(known)[np.maximum(past, 0)], 0)
-    ready = (seen >= first) & np.isfinite(x).all(axis=1)
+    ready = seen >= first
     ready[ready] = np.linalg.cond(squares[past[ready]]) < 1e12
-    out = np.full(n, np.nan)
+    out = np.full((n, k), np.nan)
     if ready.any():
-        slope = np.linalg.solve(squares[past[ready]], products[past[ready]][..., None])[..., 0]
-        out[ready] = (x[ready] / np.where(scale > 0.0, scale, 1.0) * slope).sum(axis=1)
-    return out
+        out[ready] = np.linalg.solve(squares[past[ready]], products[past[ready]][..., None])[..., 0]
+    return out / np.where(scale > 0.0, scale, np.nan)
 
 
 def clark_west(outcome: Array, without: Array, with_signal: Array) -> Array:

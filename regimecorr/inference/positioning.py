@@ -69,10 +69,10 @@ def test_positioning(
     Examples
     --------
     >>> import pandas as pd
-    >>> from regimecorr.inference.positioning import test_positioning
+    >>> import regimecorr as rc
     >>> led = ["asset-led"] * 3 + ["benchmark-led"] * 2 + ["open"]
     >>> frame = pd.DataFrame({"pathway": led, "relative_trend": [-0.3, -0.2, -0.1, 0.1, 0.2, 0.3]})
-    >>> rule = test_positioning(frame, "relative_trend", above=0.0)
+    >>> rule = rc.test_positioning(frame, "relative_trend", above=0.0)
     >>> rule.table.loc["fisher", ["pvalue", "min_pvalue"]].round(3).tolist()
     [0.1, 0.1]
     """

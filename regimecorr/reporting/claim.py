@@ -87,6 +87,9 @@ def _end(trial: ClaimTrial) -> list[str]:
         f"{_figure(trial.likelihood_ratios.loc[believed, rival])}.",
         f"Verdict: {trial.verdict}. {trial.reason}",
     ]
+    if (other := trial.replayed) is not None:
+        windows = " and ".join(in_words(other.options[f"{w}_window"]) for w in ("short", "long"))
+        lines.append(f"With {windows} windows: {other.verdict}. {other.reason}")
     if trial.grid is not None:
         shown = trial.grid.to_string(index=False, float_format="{:.3f}".format, na_rep=MISSING)
         lines = ["Every choice of the grid, and the best one, chosen anew in each history:",

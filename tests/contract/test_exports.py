@@ -17,12 +17,20 @@ FUNCTIONS = (
     "audit_levels",
     "carrasco_hu_ploberger",
     "download",
+    "episode_durations",
+    "episode_pathways",
     "find_episodes",
     "fisher_switching",
     "load_prices",
+    "published_claims",
+    "published_events",
     "rolling_correlation",
     "select_regimes",
     "simulate",
+    "test_association",
+    "test_claim",
+    "test_claims",
+    "test_positioning",
     "test_regimes",
 )
 SPECIFICATIONS = (
@@ -34,8 +42,18 @@ SPECIFICATIONS = (
     "SwitchingCorrelation",
     "SwitchingDCC",
 )
-PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, "Verdict", "datasets", "__version__"}
-ON_A_PAIR = ("assess", "audit_levels", "find_episodes", "fisher_switching", "rolling_correlation")
+DATA = ("Event", "PublishedClaim")
+PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
+ON_A_PAIR = (
+    "assess",
+    "audit_levels",
+    "episode_pathways",
+    "find_episodes",
+    "fisher_switching",
+    "rolling_correlation",
+    "test_claim",
+    "test_claims",
+)
 Kind = inspect.Parameter
 
 

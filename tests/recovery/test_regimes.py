@@ -71,7 +71,7 @@ def test_size_and_power(tests_of_regimes):
 def test_recorded_sizes():
     found = record("regime_tests")["rejected"]
     for case in ("size, normal", "size, t5", "size, GARCH-t5, margins fitted"):
-        assert found[case]["replications"] >= 500
+        assert found[case]["replications"] >= 1000
         assert 0.03 <= found[case]["0.05"] <= 0.07
 
 

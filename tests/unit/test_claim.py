@@ -300,6 +300,24 @@ def test_pictures(trial, tmp_path):
     )
 
 
+def test_replay_is_the_trial_with_the_other_windows(prices, trial):
+    other = rc.test_claim(
+        prices,
+        basis="levels",
+        short_window=90,
+        long_window=252,
+        nulls=NULLS,
+        n_boot=120,
+        rng=1,
+        replay=None,
+    )
+    assert other.replayed is None
+    pd.testing.assert_series_equal(trial.replayed.observed, other.observed)
+    pd.testing.assert_frame_equal(trial.replayed.worlds, other.worlds)
+    assert trial.replayed.options == other.options
+    assert "With 90-row and 252-row windows" in trial.summary()
+
+
 def test_bad_options(prices):
     with pytest.raises(DataError, match="criterion='colour'"):
         rc.test_claim(prices, criterion="colour")
@@ -313,6 +331,8 @@ def test_bad_options(prices):
         rc.test_claim(prices, grid={"horizon": [100]})
     with pytest.raises(WindowError, match="do not fit"):
         rc.test_claim(prices, short_window=1000, long_window=1900)
+    with pytest.raises(WindowError, match="shorter than"):
+        rc.test_claim(prices, replay=(90, 60))
     with pytest.raises(ModelError, match="'maybe'"):
         rc.test_claim(prices, nulls=("constant", "break", "maybe"))
 

@@ -199,3 +199,91 @@ def test_level_basis_reads_prices():
         t = prices.index[1:].get_loc(row["start"])
         assert row["r_short"] == pytest.approx(corr(values[t - 89 : t + 1]), abs=1e-8)
         assert row["reference"] == pytest.approx(corr(values[t - 341 : t - 89]), abs=1e-8)
+
+
+CHART = {
+    "basis": "levels",
+    "short_window": "60D",
+    "long_window": "200D",
+    "horizon": "150D",
+    "reference": "overlapping",
+}
+
+
+@pytest.mark.parametrize("options", [{"short_window": 40, "long_window": 120}, CHART])
+def test_moves_of_the_legs(options):
+    prices = prices_of(wandering_returns(2600, 2))
+    found = find_episodes(prices, **options)
+    logs = np.log(prices)
+    dates = prices.index[1:]
+    seen_after = 0
+    for _, row in found.iterrows():
+        first = dates.get_loc(row["start"])
+        last = len(dates) - 1 if row["censored"] else dates.get_loc(row["end"])
+        assert row["rows"] == (len(dates) if row["censored"] else last) - first
+        assert row["days"] == (dates[last] - row["start"]).days
+        if isinstance(options["short_window"], int):
+            begin, after = first - 39, last + 40
+        else:
+            begin = int(dates.searchsorted(row["start"] - pd.Timedelta("60D"), side="right"))
+            late = (dates - pd.Timedelta("60D") >= dates[last]) & (np.arange(len(dates)) > last)
+            after = int(np.argmax(late)) if late.any() else len(dates)
+        for leg, name in zip("AB", ("asset", "benchmark"), strict=True):
+            path = logs[leg].to_numpy()[1:]
+            assert row[f"{name}_before"] == pytest.approx(path[first] - path[begin])
+            assert row[f"{name}_during"] == pytest.approx(path[last] - path[first])
+            if after < len(dates):
+                seen_after += 1
+                assert row[f"{name}_after"] == pytest.approx(path[after] - path[last])
+            else:
+                assert np.isnan(row[f"{name}_after"])
+    assert seen_after > 4
+
+
+def test_the_chart_holds_the_same_day_against_itself():
+    prices = prices_of(wandering_returns(2600, 5))
+    found = find_episodes(prices, **CHART, elevated=0.4, merge=0)
+    values = prices.iloc[1:]
+    short = values["A"].rolling("60D").corr(values["B"])
+    long = values["A"].rolling("200D").corr(values["B"])
+    full = values.index >= values.index[0] + pd.Timedelta("200D")
+    flag = (short < 0) & (long >= 0.4) & full
+    begins = flag & ~flag.shift(fill_value=False)
+    assert found["start"].tolist() == list(values.index[begins])
+    for _, row in found.iterrows():
+        assert row["r_long"] == row["reference"] == pytest.approx(long[row["start"]], abs=1e-6)
+        later = short.loc[row["start"] :]
+        back = later.index[later > 0]
+        if len(back):
+            rows = values.index.get_indexer([row["start"], back[0]])
+            assert row["rows_back"] == rows[1] - rows[0]
+        else:
+            assert np.isnan(row["rows_back"])
+
+
+def test_an_episode_that_began_before_the_data():
+    prices = prices_of(wandering_returns(2600, 1))
+    whole = find_episodes(prices, short_window=40, long_window=120)
+    assert not whole["truncated"].any()
+    inside = whole.loc[whole["rows"].idxmax()]
+    row = prices.index.get_loc(inside["start"]) - 160 + 3
+    cut = find_episodes(prices.iloc[row:], short_window=40, long_window=120)
+    assert cut["truncated"].tolist() == [True] + [False] * (len(cut) - 1)
+
+
+def test_refractory_time():
+    prices = prices_of(wandering_returns(2600, 1))
+    every = find_episodes(prices, short_window=40, long_window=120, merge=0)
+    rare = find_episodes(prices, short_window=40, long_window=120, merge=0, refractory=300)
+    rows = prices.index.get_indexer(rare["start"])
+    assert 0 < len(rare) < len(every)
+    assert (np.diff(rows) >= 300).all()
+    assert set(rare["start"]) <= set(every["start"])
+
+
+def test_no_episode_keeps_the_columns():
+    prices = prices_of(wandering_returns(1500, 0))
+    found = find_episodes(prices, short_window=40, long_window=120, threshold=-0.999)
+    assert found.empty
+    assert found["start"].dtype.kind == "M"
+    assert found["truncated"].dtype == bool

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regimecorr.errors import DataError, WindowError
 from regimecorr.data.windows import resolve
+from regimecorr.errors import DataError, WindowError
 from regimecorr.events import (
     Gap,
     check_windows,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regimecorr.errors import DataError, ModelError
 from regimecorr.events import DivergenceRule
 from regimecorr.inference.levels import audit_levels, figures_of, read_levels
 from regimecorr.inference.trial import Chart
@@ -140,3 +141,48 @@ def test_same_seed_same_audit():
     prices = prices_of(walks(700, 2))
     assert audit_levels(prices, n_boot=5, rng=3) == audit_levels(prices, n_boot=5, rng=3)
     assert audit_levels(prices, n_boot=5, rng=3) != audit_levels(prices, n_boot=5, rng=4)
+
+
+def test_distribution_and_bands():
+    audit = audit_levels(prices_of(walks(1500, 4)), n_boot=10)
+    for figures in (audit.observed, *audit.worlds.values()):
+        assert figures.distribution[-1] == 1.0
+        assert np.all(np.diff(figures.distribution) >= 0)
+        assert figures.share_between(0.6, 0.9) == pytest.approx(figures.share_in_band, abs=1e-9)
+    np.testing.assert_allclose(audit.distribution.sum(), 1.0, atol=1e-12)
+    values = walks(1500, 4)[1:]
+    r = [np.corrcoef(values[t - 251 : t + 1].T)[0, 1] for t in range(251, len(values))]
+    inside = np.mean((np.array(r) > 0.2) & (np.array(r) <= 0.4))
+    assert audit.observed.share_between(0.2, 0.4) == pytest.approx(inside)
+
+
+def test_counted_from_a_date():
+    prices = prices_of(walks(1500, 4))
+    whole = audit_levels(prices, n_boot=3)
+    late = audit_levels(prices, n_boot=3, since=prices.index[900])
+    r = [np.corrcoef(prices.to_numpy()[t - 251 : t + 1].T)[0, 1] for t in range(900, 1500)]
+    inside = np.mean((np.array(r) >= 0.6) & (np.array(r) <= 0.9))
+    assert late.observed.share_in_band == pytest.approx(inside)
+    assert late.independent != whole.independent
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"band": (0.9, 0.6)}, "band="),
+        ({"n_boot": 0}, "n_boot=0"),
+        ({"since": "2030-01-01"}, "leaves no rows"),
+        ({"elevated": 1.5}, "elevated=1.5"),
+        ({"short_window": "90D"}, "both be rows or"),
+    ],
+)
+def test_bad_audits(options, message):
+    with pytest.raises((DataError, ModelError), match=message):
+        audit_levels(prices_of(walks(900, 4)), **options)
+
+
+def test_numbers_for_json():
+    audit = audit_levels(prices_of(walks(900, 4)), n_boot=2)
+    plain = audit.to_dict()
+    assert plain["worlds"]["dcc"]["share_in_band"] == audit.worlds["dcc"].share_in_band
+    assert "distribution" not in plain["observed"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from regimecorr.data.windows import Window, Windows, resolve
@@ -21,7 +22,7 @@ from regimecorr.events import (
     legs,
     series_on_basis,
 )
-from regimecorr.formatting import count, day, percent, plural, signed
+from regimecorr.formatting import day, percent, plural, signed
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,
@@ -42,15 +43,16 @@ LONG: Window = "365D"
 _RECORDED = 250
 _CALM = ("constant", "dcc", "regimes")
 
-_Rule = Callable[[Array], IntArray]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+_Rule: TypeAlias = Callable[[Array], BoolArray]
 
 
 class Alarm(NamedTuple):
-    """The rule on a history: rows on which it watches, is on, and on which it goes off (n_rows,)."""
+    """The rule on a history (n_rows,): where it watches, is on, and goes off."""
 
-    watched: np.ndarray
-    on: np.ndarray
-    begins: np.ndarray
+    watched: BoolArray
+    on: BoolArray
+    begins: BoolArray
 
 
 def sustained_fall(
@@ -129,27 +131,30 @@ def _lowered(
     return float(ahead[watched & ~on].mean() - ahead[on].mean())
 
 
-def _rules(
-    windows: Windows, fall_below: float, sustained_rows: int
-) -> Mapping[str, _Rule]:
-    """Rows on which each rule goes off, by rule."""
-    apart = half_short_window(windows)
+def _rules(windows: Windows, fall_below: float, sustained_rows: int) -> Mapping[str, _Rule]:
+    """Rows (n_rows,) on which each rule is on, by rule."""
+    apart, n = half_short_window(windows), len(windows)
 
-    def sustained(values: Array) -> IntArray:
-        long = rolling_pearson_from(*legs(values), windows.long)
-        return np.flatnonzero(alarm(long, fall_below, sustained_rows).begins)
+    def sustained(values: Array) -> BoolArray:
+        return alarm(
+            rolling_pearson_from(*legs(values), windows.long), fall_below, sustained_rows
+        ).on
 
-    def negative(values: Array) -> IntArray:
+    def negative(values: Array) -> BoolArray:
+        on = np.zeros(n, dtype=bool)
         short = rolling_pearson_from(*legs(values), windows.short)
-        begins = np.array([s[0] for s in merge_spells(short < 0.0, apart)], dtype=np.int64)
-        return begins[begins > np.argmax(windows.short >= 0)]
+        for first, stop in merge_spells(short < 0.0, apart):
+            on[first:stop] = True
+        return on
 
-    def fresh(values: Array) -> IntArray:
+    def fresh(values: Array) -> BoolArray:
+        on = np.zeros(n, dtype=bool)
         found = divergences(values, windows, DivergenceRule(merge=apart))
         found = found[(found[:, column.TRUNCATED] == 0.0) & (found[:, column.END] >= 0.0)]
         sign = np.where(found[:, column.REFERENCE] < 0.0, -1, 1)
         lost = is_structural(found[:, column.FRESH], sign, found[:, column.MIDPOINT])
-        return found[lost, column.END].astype(np.int64)
+        on[found[lost, column.END].astype(int)] = True
+        return on
 
     return {
         f"1-year below {fall_below:g} for {sustained_rows} rows": sustained,
@@ -163,9 +168,10 @@ def _track_record(
 ) -> pd.DataFrame:
     """By rule: false alarms a year in worlds without a break, and what became of breaks.
 
-    The breaks are all on the middle row: ``within_year`` and ``within_two`` are the shares of them
-    after which the rule went off within 252 and 504 rows; ``delay`` is the median number of rows to
-    the first alarm after the break, infinite if half of them saw none.
+    The breaks are all on the middle row: ``already`` is the share of them on which the rule was on
+    before, ``within_year`` and ``within_two`` the shares after which it went off within 252 and 504
+    rows; ``delay`` is the median number of rows to the first alarm after the break, infinite if
+    half of them saw none.
     """
     size, n = min(_RECORDED, sample.n_boot), len(windows)
     years = float((windows.long >= 0).sum() / ROWS_PER_YEAR)
@@ -175,16 +181,23 @@ def _track_record(
     out = {}
     for name, rule in _rules(windows, fall_below, sustained_rows).items():
         calm = {
-            world: np.mean([rule(on_basis(p, basis)).size for p in sample.histories(world)[:size]])
-            for world in _CALM
+            world: np.mean([_begins(rule(on_basis(p, basis))).size for p in paths[:size]])
+            for world, paths in ((w, sample.histories(w)) for w in _CALM)
         }
-        delay = np.array([_delay(rule(on_basis(path, basis)), n // 2) for path in broken])
+        states = [rule(on_basis(path, basis)) for path in broken]
+        delay = np.array([_delay(_begins(on), n // 2) for on in states])
         out[name] = {f"false_{world}": alarms / years for world, alarms in calm.items()} | {
+            "already": np.mean([on[n // 2 - 1] for on in states]),
             "within_year": np.mean(delay <= 252),
             "within_two": np.mean(delay <= 504),
             "delay": np.median(delay),
         }
     return pd.DataFrame(out).T
+
+
+def _begins(on: BoolArray) -> IntArray:
+    """Rows on which a rule goes off."""
+    return np.flatnonzero(on[1:] & ~on[:-1]) + 1
 
 
 def _delay(alarms: IntArray, broke: int) -> float:
@@ -195,12 +208,13 @@ def _delay(alarms: IntArray, broke: int) -> float:
 def _note(record: pd.DataFrame) -> str:
     parts = []
     for name, row in record.iterrows():
-        delay = count(row["delay"]) if np.isfinite(row["delay"]) else "no"
+        delay = f"{row['delay']:.0f} rows" if np.isfinite(row["delay"]) else "none"
         parts.append(
             f"{name}: false alarms a year "
             + ", ".join(f"{row[f'false_{world}']:.2f} ({world})" for world in _CALM)
-            + f"; of breaks to zero {percent(row['within_year'])} seen within a year, "
-            f"{percent(row['within_two'])} within two, median delay {delay} rows"
+            + f"; at breaks to zero {percent(row['already'])} already on, "
+            f"{percent(row['within_year'])} go off within a year, {percent(row['within_two'])} "
+            f"within two, median delay {delay}"
         )
     return ". ".join(parts) + "."
 

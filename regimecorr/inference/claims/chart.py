@@ -164,7 +164,7 @@ def all_resolved(
     rule = DivergenceRule(reference="overlapping", elevated=elevated, merge=merge)
     chart = Chart.on(sample.dates, basis, SHORT, LONG, horizon, None, rule)
     observed = Episodes.of([chart.read(sample.returns)], chart)
-    readings = {
+    readings: dict[str, Episodes] = {
         name: Episodes.of([chart.read(path) for path in sample.histories(name)], chart)
         for name in NULLS
     }
@@ -212,7 +212,10 @@ def short_moves_to_long(
         return Evidence(test=test, uninformative=f"the windows were never {apart:g} apart")
     worlds = {
         name: np.array(
-            [_parts_closed(*r, windows, apart) for r in short_and_long(sample, basis, name, windows)]
+            [
+                _parts_closed(*r, windows, apart)
+                for r in short_and_long(sample, basis, name, windows)
+            ]
         )
         for name in ("independent", *LINKED)
     }
@@ -368,7 +371,10 @@ def _apart_since(sample: ClaimSample, basis: Basis, apart: float) -> str:
     long, short = _after(sample, basis), _after(sample, basis, SHORT)
     if long.empty:
         return ""
-    before = _long_of(sample.pair, basis, LONG).iloc[-1], _long_of(sample.pair, basis, SHORT).iloc[-1]
+    before = (
+        _long_of(sample.pair, basis, LONG).iloc[-1],
+        _long_of(sample.pair, basis, SHORT).iloc[-1],
+    )
     how = "apart" if abs(before[1] - before[0]) >= apart else "not apart"
     return (
         f"{how} at the date (90 days {signed(before[1])}, 1 year {signed(before[0])}); since then "

@@ -22,6 +22,7 @@ from regimecorr.inference.claims.weights import (
     later_returns,
     least_squares,
     mean_of,
+    overlapping,
     shift_power,
     standard_error,
     weaker,
@@ -56,15 +57,6 @@ def dimson_beta(asset: Array, benchmark: Array, weights: Array) -> Array:
     inner = slice(1, len(benchmark) - 1)
     design = np.column_stack([np.ones(len(benchmark) - 2), terms[inner]])
     return np.asarray(least_squares(design, asset[inner], weights[:, inner])[:, 1:].sum(axis=1))
-
-
-def overlapping(returns: Array, rows: int) -> Array:
-    """Sums of the last ``rows`` returns (n_rows, k); NaN before there are so many."""
-    total = np.cumsum(returns, axis=0)
-    out = np.full_like(returns, np.nan)
-    out[rows - 1 :] = total[rows - 1 :]
-    out[rows:] -= total[:-rows]
-    return out
 
 
 def overlapping_beta(returns: Array, rows: int, weights: Array) -> Array:
@@ -143,7 +135,7 @@ def _beta_trend(sample: ClaimSample, weights: Array) -> Array:
 
 
 def _hac_t(sample: ClaimSample, after: np.ndarray) -> float:
-    """t of the interaction with the date, Newey and West's errors."""
+    """Ratio to its error of the interaction with the date, Newey and West's errors."""
     asset, benchmark = sample.returns.T
     inner = slice(1, len(asset) - 1)
     terms, shift = neighbours(benchmark)[inner], after[inner, None].astype(float)
@@ -183,8 +175,8 @@ def _lift_change(sample: ClaimSample, after: np.ndarray, weights: Array) -> Evid
     before, before_replicates = bootstrap(lambda w: _lift(sample, w * ~after), weights)
     since, since_replicates = bootstrap(lambda w: _lift(sample, w * after), weights)
     note = (
-        f"after a positive year of the benchmark the asset gained {in_words(before, before_replicates)} "
-        f"a year more than after a negative one before the date, "
+        "after a positive year of the benchmark the asset gained "
+        f"{in_words(before, before_replicates)} a year more than after a negative one before, "
         f"{in_words(since, since_replicates)} since (log return; next rows, so nothing overlaps)"
     )
     return from_bootstrap(

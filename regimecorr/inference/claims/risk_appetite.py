@@ -127,8 +127,8 @@ def _note(
         lambda w: correlation(x, y, w * (on & (np.arange(len(on)) >= len(on) - _RECENT))), weights
     )
     return (
-        f"Risk-on: most of {', '.join(states.columns)} say so at the close before; {on.sum()} rows, "
-        f"against {off.sum()} risk-off. Risk-on less risk-off {in_words(*contrast)}. By state, on "
+        f"Risk-on: most of {', '.join(states.columns)} say so at the close before; {on.sum()} "
+        f"rows, against {off.sum()} risk-off. Risk-on less risk-off {in_words(*contrast)}. By state, on "
         f"(off): {', '.join(parts)}. In risk-on states of the last {_RECENT} rows "
         f"{in_words(*recent)}. Daily returns of closes hours apart understate correlation. "
         f"Power: if it were {likely:g}. Block bootstrap."

@@ -16,7 +16,7 @@ from regimecorr.inference.blocks import block_length
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import draws, longer_blocks, mean_of
-from regimecorr.inference.nested import clark_west, expanding_forecasts
+from regimecorr.inference.nested import clark_west, expanding_coefficients
 from regimecorr.kernels.rolling import rolling_pearson_from
 from regimecorr.models.base import Array
 
@@ -43,14 +43,18 @@ class Comparison:
     def of(
         cls, outcome: Array, known: Array, signal: Array, horizon: int, first: int = FIRST
     ) -> Comparison:
-        """Expanding regressions on what is known (n_rows, k), and with the signal's columns too."""
+        """Expanding regressions on what is known (n_rows, k), and on the signal (n_rows,) too.
+
+        A claim says on which side the signal works: its coefficient is to be positive, and as long
+        as it is not, the forecast is the one without it (Campbell and Thompson 2008).
+        """
         both = np.column_stack([known, signal])
         known = np.where(np.isfinite(both).all(axis=1)[:, None], known, np.nan)
-        return cls(
-            outcome,
-            expanding_forecasts(known, outcome, horizon, first),
-            expanding_forecasts(both, outcome, horizon, first),
-        )
+        smaller = expanding_coefficients(known, outcome, horizon, first)
+        larger = expanding_coefficients(both, outcome, horizon, first)
+        without = (known * smaller).sum(axis=1)
+        helps = larger[:, -1] > 0.0
+        return cls(outcome, without, np.where(helps, (both * larger).sum(axis=1), without))
 
     @property
     def scored(self) -> np.ndarray:
@@ -69,6 +73,9 @@ class Comparison:
     def evidence(self, sample: ClaimSample, horizon: int, **rest: object) -> Evidence:
         """Adjusted gain of the signal, with blocks that are longer than the horizon."""
         rows = self.scored
+        if not np.any(self.with_signal[rows] != self.without[rows]):
+            reason = "the signal was on the wrong side whenever it could have been used"
+            return Evidence(uninformative=reason, **rest)  # type: ignore[arg-type]
         gain = np.where(rows, clark_west(self.outcome, self.without, self.with_signal), 0.0)
         error = float(np.mean((self.outcome[rows] - self.without[rows]) ** 2))
         block = block_length(gain[rows])
@@ -110,7 +117,7 @@ def momentum_signal(
     if reason:
         return Evidence(test=test, uninformative=reason)
     first = FIRST if where == "all" else FEWEST // 2
-    compared = Comparison.of(outcome, np.ones((len(on), 1)), on[:, None], horizon, first)
+    compared = Comparison.of(outcome, np.ones((len(on), 1)), on, horizon, first)
     if compared.scored.sum() < FEWEST // 2:
         return Evidence(test=test, uninformative="too few forecasts could be scored")
     note = (
@@ -218,7 +225,7 @@ def _one_window(
         return Evidence(test=test, uninformative=text), f"{text}."
     trend = _trend(sample.pair)
     known = np.column_stack([np.ones(len(trend)), trend])
-    compared = Comparison.of(outcome, known, (trend * strong)[:, None], horizon)
+    compared = Comparison.of(outcome, known, trend * strong, horizon)
     follow = [
         float(
             np.nanmean(outcome[(strong == state) & np.isfinite(trend)] * _at(trend, strong, state))
@@ -265,7 +272,7 @@ def _next_correlation(sample: ClaimSample, strong: Array, horizon: int) -> str:
     """Whether the next correlation is what a strong one foretells."""
     rows = max(horizon, _MOMENTUM_ROWS)
     coming = _coming_correlation(sample.returns, rows)
-    compared = Comparison.of(coming, np.ones((len(strong), 1)), strong[:, None], rows)
+    compared = Comparison.of(coming, np.ones((len(strong), 1)), strong, rows)
     mean = [float(np.nanmean(coming[strong == state])) for state in (1.0, 0.0)]
     return (
         f"correlation of the next {rows} rows {mean[0]:.2f} when strong, {mean[1]:.2f} otherwise "

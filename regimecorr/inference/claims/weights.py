@@ -165,3 +165,12 @@ def later_returns(sample: ClaimSample) -> pd.DataFrame:
     """Log returns of the pair after the date of the trial."""
     returns = sample.whole.returns
     return returns.loc[returns.index > sample.dates[-1]]
+
+
+def overlapping(returns: Array, rows: int) -> Array:
+    """Sums of the last ``rows`` returns (n_rows, k); NaN before there are so many."""
+    total = np.cumsum(returns, axis=0)
+    out = np.full_like(returns, np.nan)
+    out[rows - 1 :] = total[rows - 1 :]
+    out[rows:] -= total[:-rows]
+    return out
