@@ -265,7 +265,9 @@ def test_an_episode_that_began_before_the_data():
     prices = prices_of(wandering_returns(2600, 1))
     whole = find_episodes(prices, short_window=40, long_window=120)
     assert not whole["truncated"].any()
-    inside = whole.loc[whole["rows"].idxmax()]
+    early = whole[whole["start"] < prices.index[1800]]
+    inside = early.loc[early["rows"].idxmax()]
+    assert inside["rows"] > 5
     row = prices.index.get_loc(inside["start"]) - 160 + 3
     cut = find_episodes(prices.iloc[row:], short_window=40, long_window=120)
     assert cut["truncated"].tolist() == [True] + [False] * (len(cut) - 1)
