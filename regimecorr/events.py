@@ -296,7 +296,7 @@ def rolling_correlation(
     >>> rc.rolling_correlation(prices, window=90).dropna().size
     611
     >>> rc.rolling_correlation(prices, window="90D").dropna().size
-    637
+    636
     """
     size = window_size("window", window)
     rows = size if isinstance(size, int) else 10
@@ -378,12 +378,14 @@ def gap_pathways(gap: Gap, moves: Array) -> pd.DataFrame:
     asset_part, benchmark_part = side * asset_move, -side * benchmark_move
     asset_leads = asset_part >= benchmark_part
     lead_move = np.where(asset_leads, asset_move, benchmark_move)
+    # What has closed has moved; an open gap has no share.
+    closing = np.where(closed, asset_part + benchmark_part, np.nan)
     return pd.DataFrame(
         {
             "rows": np.where(closed, last + 1, 0),
             "pathway": np.select([~closed, asset_leads], ["open", "asset-led"], "benchmark-led"),
             "direction": np.where(closed, np.where(lead_move >= 0, "up", "down"), ""),
-            "asset_share": np.where(closed, asset_part / (asset_part + benchmark_part), np.nan),
+            "asset_share": asset_part / closing,
             "asset_move": asset_move,
             "benchmark_move": benchmark_move,
         }

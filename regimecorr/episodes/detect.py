@@ -149,10 +149,10 @@ def default_elevated(reference: Reference) -> float:
 
 
 def half_short_window(windows: Windows) -> int:
-    """Half the rows of a typical short window."""
+    """Half the rows of the first full short window, which later data cannot change."""
     check_readable(windows, "overlapping")
-    full = windows.short >= 0
-    return int(np.median((np.arange(len(windows)) - windows.short + 1)[full])) // 2
+    first = int(np.argmax(windows.short >= 0))
+    return int(first - windows.short[first] + 1) // 2
 
 
 def check_readable(windows: Windows, reference: Reference) -> None:

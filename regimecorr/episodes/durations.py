@@ -156,7 +156,7 @@ def episode_durations(
     --------
     >>> import regimecorr as rc
     >>> prices = rc.simulate("recurrent", n_obs=6000, rng=3).prices
-    >>> result = episode_durations(rc.find_episodes(prices))
+    >>> result = rc.episode_durations(rc.find_episodes(prices))
     >>> result.n_episodes, result.n_censored, result.parametric
     (6, 0, False)
     >>> list(result.at_horizons.index)

@@ -102,13 +102,14 @@ def _closings(
             raise ModelError(f"The frame has no column 'pathway', only {', '.join(choices)}.")
     if predictor not in choices:
         raise ModelError(f"predictor={predictor!r} is unknown; use one of {', '.join(choices)}.")
-    led = table["pathway"].map(_LED).dropna().astype(int)
+    closed = table[table["pathway"].isin(list(_LED))]
+    led = closed["pathway"].map(_LED).astype(int)
     if led.nunique() < 2:
         raise ModelError(
             f"{len(led)} gaps closed, {int(led.sum())} led by the asset: without closings of both "
             "kinds there is nothing that positioning could tell apart, and every p-value is 1."
         )
-    values = table.loc[led.index, predictor]
+    values = closed[predictor]
     unknown = int(values.isna().sum())
     if unknown:
         raise ModelError(

@@ -263,13 +263,13 @@ def test_the_chart_holds_the_same_day_against_itself():
 
 def test_an_episode_that_began_before_the_data():
     prices = prices_of(wandering_returns(2600, 1))
-    whole = find_episodes(prices, short_window=40, long_window=120)
+    whole = find_episodes(prices, short_window=40, long_window=120, merge=0)
     assert not whole["truncated"].any()
     early = whole[whole["start"] < prices.index[1800]]
     inside = early.loc[early["rows"].idxmax()]
     assert inside["rows"] > 5
     row = prices.index.get_loc(inside["start"]) - 160 + 3
-    cut = find_episodes(prices.iloc[row:], short_window=40, long_window=120)
+    cut = find_episodes(prices.iloc[row:], short_window=40, long_window=120, merge=0)
     assert cut["truncated"].tolist() == [True] + [False] * (len(cut) - 1)
 
 

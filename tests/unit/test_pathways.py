@@ -226,6 +226,11 @@ class TestAssociation:
         assert one.n_obs == len(chart.closed)
         assert one.alternative == "less"
 
+    def test_frames_of_several_pairs_are_pooled(self):
+        found = positioning_test(pd.concat([self.FRAME] * 2), "relative_trend", above=0.0)
+        assert found.n_obs == 10
+        assert found.table.loc["fisher", "pvalue"] == pytest.approx(1 / 210)
+
     def test_what_came_later_is_no_predictor(self, chart):
         with pytest.raises(ModelError, match="'asset_share' is unknown; use one of gap_z"):
             positioning_test(chart, "asset_share")
