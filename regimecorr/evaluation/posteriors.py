@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,15 +70,14 @@ def bayes_specs(n_jobs: int) -> dict[str, Any]:
 
     Draws that suffice where the data know one level only, which is the hardest case.
     """
-    processes = (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
     return {
         "constant": ConstantCorrelation(),
         "reverting": DriftingCorrelation(kind="mean_reverting"),
-        "switching": Sampled("recurrent", 2, 2000, processes),
+        "switching": Sampled("recurrent", 2, 2000, n_jobs),
         "break": BreakCorrelation(),
-        "change_point": Sampled("change_point", 2, 1500, processes),
+        "change_point": Sampled("change_point", 2, 1500, n_jobs),
         "drift": DriftingCorrelation(kind="random_walk"),
-        "nesting": Sampled("nesting", 3, 2000, processes),
+        "nesting": Sampled("nesting", 3, 2000, n_jobs),
     }
 
 

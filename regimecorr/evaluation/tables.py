@@ -31,6 +31,10 @@ def regime_table(pool: Pool, sign: int, rng: np.random.Generator) -> pd.DataFram
     middle, draws = fit.regime_figures(_DRAWS, rng)
     drawn = np.array([_regime_figures(*figures, sign) for figures in draws])
     point = _regime_figures(*middle, sign)
+    if "switching" in pool.idata:
+        # Of a posterior it is the average chance of staying, not the chance at an average.
+        stays = slice(-len(STAY_ROWS), None)
+        point[:, stays] = drawn[:, :, stays].mean(axis=0)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     names = regime_names(len(point))
     table = pd.DataFrame(point, index=pd.Index(names, name="regime"), columns=columns)

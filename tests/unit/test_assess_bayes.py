@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ import pytest
 import regimecorr as rc
 from regimecorr.errors import ModelError, SamplingError, UncalibratedWarning
 from regimecorr.evaluation import pool as pool_module
+from regimecorr.evaluation.pool import Member, Pool
 from regimecorr.evaluation.pooling import BAYES_FAMILIES, member_priors
 from regimecorr.evaluation.posteriors import Sampled, bayes_specs
+from regimecorr.evaluation.tables import regime_table
+from regimecorr.models.bayes import diagnostics
 
 FEWER = {
-    "switching": Sampled("recurrent", 2, 800, 2),
-    "change_point": Sampled("change_point", 2, 1500, 2),
-    "nesting": Sampled("nesting", 3, 2000, 2),
+    "switching": Sampled("recurrent", 2, 400, 2),
+    "change_point": Sampled("change_point", 2, 400, 2),
+    "nesting": Sampled("nesting", 3, 600, 2),
 }
 
 
@@ -29,6 +33,9 @@ def prices():
 def verdict(prices):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool_module, "bayes_specs", lambda n_jobs: bayes_specs(n_jobs) | FEWER)
+        # Chains are judged mildly, to be quick; the test of their refusal holds the real limits.
+        patch.setattr(diagnostics, "MIN_ESS", 60.0)
+        patch.setattr(diagnostics, "MAX_RHAT", 1.1)
         return rc.assess(prices, calibration=None, method="bayes", n_paths=800)
 
 
@@ -58,12 +65,31 @@ def test_scores_are_marginal_likelihoods_of_one_kind(verdict):
 def test_posteriors_are_on_the_verdict(verdict):
     assert set(verdict.idata) == {"switching", "change_point", "nesting"}
     draws = verdict.idata["switching"].posterior["rho"].to_numpy()
-    assert draws.shape == (4, 800, 2)
+    assert draws.shape == (4, 400, 2)
     mean = verdict.regimes["correlation"].to_numpy()
     np.testing.assert_allclose(mean, draws.mean(axis=(0, 1)), atol=1e-9)
     assert (verdict.regimes["correlation_low"] <= mean).all()
     assert (mean <= verdict.regimes["correlation_high"]).all()
     assert verdict.regimes["p_today"].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_posteriors_chance_of_staying_is_an_average(sign):
+    """Over draws that disagree on the durations: at their mean it would be far too small."""
+    rho, today = np.array([0.1, 0.6]), np.array([0.3, 0.7])
+    stays = np.array([[0.9, 0.999], [0.99, 0.95]])
+    fit = SimpleNamespace(
+        idata="draws",
+        regime_figures=lambda n, rng: (
+            (rho, today, stays.mean(axis=0)),
+            [(rho, today, stay) for stay in stays],
+        ),
+    )
+    pool = Pool({"switching": Member("switching", fit=fit, futures=object())}, {"switching": 1.0})
+    table = regime_table(pool, sign, np.random.default_rng(0))
+    expected = (stays**252).mean(axis=0)[::sign]
+    np.testing.assert_allclose(table["p_stay_252"], expected)
+    assert (expected[::sign] > stays.mean(axis=0) ** 252).all()
 
 
 def test_nesting_chain_answers(verdict):

@@ -124,6 +124,7 @@ class TestPriors:
             ({"durations": 1.0}, "durations=1.0 must be a finite number above 1"),
             ({"durations": (50.0, 0.5)}, "durations=0.5"),
             ({"durations": "long"}, "durations='long'"),
+            ({"durations": [50.0, 60.0]}, "must be a number, or a tuple of one by regime"),
             ({"shape": True}, "shape=True"),
             ({"break_duration": np.inf}, "break_duration=inf"),
             ({"nu": (2.0, 0.0)}, r"nu\[1\]=0.0"),
@@ -136,6 +137,10 @@ class TestPriors:
     def test_durations_of_another_number_of_regimes(self):
         with pytest.raises(ModelError, match="has 3 entries; the chain has 2 regimes"):
             RegimePriors(durations=(50.0, 60.0, 70.0)).table()
+
+    def test_a_table_of_unknown_errors(self):
+        with pytest.raises(ModelError, match="dist='cauchy'"):
+            RegimePriors().table(dist="cauchy")
 
 
 class TestChains:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import itertools
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logsumexp
+from scipy.special import expit, logit, logsumexp
 
 import regimecorr as rc
 from regimecorr.errors import ConvergenceWarning, ModelError
@@ -18,7 +21,8 @@ from regimecorr.models.bayes.chains import make_chain
 from regimecorr.models.bayes.diagnostics import diagnose
 from regimecorr.models.bayes.evidence import bridge_sampling
 from regimecorr.models.bayes.parameters import ParameterSpace
-from regimecorr.models.bayes.sampling import quiet
+from regimecorr.models.bayes.sampling import _sample, quiet
+from regimecorr.models.bayes.sensitivity import prior_sensitivity
 
 TRUTH = {"low": 0.0, "high": 0.8}
 N_OBS = 500
@@ -118,9 +122,15 @@ class TestOperation:
             for i, sign in itertools.product(range(3), [1.0, -1.0] if sorts else [1.0]):
                 values = space.sample(1, np.random.default_rng(i))
                 given = dict(values)
+                jacobian = 0.0
                 if sorts:
+                    # Log odds are relative to those of the priors' means.
+                    away = np.log(np.array(space.blocks["leave"].b))
+                    x = expit(logit(values["leave"]) + away - np.log(np.exp(away).mean()))
                     given["signed_gap"] = sign * values["gap"]
-                    given["unsorted_leave"] = values["leave"][:, :: int(sign)]
+                    given["unsorted_leave"] = x[:, :: int(sign)]
+                    slope = values["leave"] * (1.0 - values["leave"]) / (x * (1.0 - x))
+                    jacobian = np.log(slope).sum()
                 point = {}
                 for name, (rv, value) in free.items():
                     transform = model.rvs_to_transforms[rv]
@@ -129,12 +139,31 @@ class TestOperation:
                     point[value.name] = forward
                 likelihood = space.regimes(values).log_likelihood(z)[0]
                 # Two orders of the same regimes share the density.
-                expected = space.log_prior(values)[0] + likelihood - np.log(2.0) * sorts
+                expected = space.log_prior(values)[0] + jacobian + likelihood - np.log(2.0) * sorts
                 assert float(plain(point)) == pytest.approx(expected, rel=1e-9)
                 if not sorts and "split" not in values:
                     both = float(model.compile_logp()(point))
                     u = space.to_real(values)
                     assert both == pytest.approx(space.log_posterior(u, z)[0], rel=1e-9)
+
+    def test_unequal_durations_make_no_step_where_the_regimes_meet(self):
+        """Where the likelihood does not know leaving either, the exchange changes nothing.
+
+        A step would be rejected whatever the size of the sampler's, which tuning then shrinks to
+        nothing: priors of unequal durations would not be sampled where the data know one level.
+        """
+        space = ParameterSpace(
+            make_chain("recurrent", 2), RegimePriors(durations=(60.0, 500.0)), "normal"
+        )
+        with quiet():
+            from regimecorr.models.bayes.graph import build_model
+
+            model, _ = build_model(space, np.random.default_rng(0).standard_normal((90, 2)))
+            density = model.compile_logp()
+            point = model.initial_point()
+            point["unsorted_leave_logodds__"] = np.array([-4.0, -7.0])
+            below, above = (density(point | {"signed_gap": np.array([g])}) for g in (-1e-9, 1e-9))
+        assert float(below) == pytest.approx(float(above), abs=0.5)
 
 
 class TestPosterior:
@@ -288,6 +317,15 @@ class TestPriorSensitivity:
         heavy = 1.5 * np.random.default_rng(1).standard_exponential(4000)
         assert arviz_adapter.smoothed_weights(heavy)[1] > 1.0
 
+    def test_weights_that_are_all_alike(self, result):
+        """A prior that changes nothing here needs no other draws."""
+        weights, k = arviz_adapter.smoothed_weights(np.full(50, -3.0))
+        np.testing.assert_allclose(weights, 0.02)
+        assert k == -np.inf
+        table = result.prior_sensitivity({"same": PRIORS}, refit=False)
+        assert table.loc["same", "method"] == "reweighted"
+        assert table.loc["same", "rho_low"] == pytest.approx(table.loc["base", "rho_low"])
+
     def test_reweighted_figures(self, result):
         table = result.prior_sensitivity(refit=False)
         assert list(table.index[:1]) == ["base"]
@@ -320,6 +358,19 @@ class TestPriorSensitivity:
         assert then.loc["far", "method"] == "refitted"
         assert then.loc["far", "rho_segment2"] < first.loc["base", "rho_segment2"] - 0.1
 
+    def test_a_refit_that_did_not_converge_is_told(self, segments):
+        far = {"far": RegimePriors(level=(-0.8, 0.1))}
+        values = segments._values
+        with pytest.warns(ConvergenceWarning, match="priors 'far': R-hat is 3"):
+            table = prior_sensitivity(
+                segments._space, values, segments._z, far, lambda _: (values, "R-hat is 3")
+            )
+        assert table.loc["far", "method"] == "unreliable"
+
+    def test_variants_are_priors(self, segments):
+        with pytest.raises(ModelError, match=r"variants\['wide'\]=0.5 must be RegimePriors"):
+            segments.prior_sensitivity({"wide": 0.5})
+
 
 class TestSampler:
     def test_draws_depend_on_the_seed_and_not_on_the_processes(self):
@@ -338,7 +389,7 @@ class TestSampler:
                 )
             return found.draws.rho
 
-        one, two, other = draw(1, 4), draw(2, 4), draw(1, 5)
+        one, two, other = draw(1, 4), draw(-1, 4), draw(1, 5)
         np.testing.assert_array_equal(one, two)
         assert not np.array_equal(one, other)
 
@@ -359,11 +410,36 @@ class TestSampler:
             ({"chains": 1}, "chains=1"),
             ({"target_accept": 1.0}, "target_accept=1.0"),
             ({"n_jobs": 0}, "n_jobs=0"),
+            ({"priors": {"gap": 1.0}}, "priors={'gap': 1.0} must be RegimePriors"),
         ],
     )
     def test_bad_input(self, options, message):
         with pytest.raises(ModelError, match=message):
             sample_regimes(spec(), two_regimes(200), **options)
+
+    def test_other_models_are_refused(self):
+        """Regimes with dynamics of their own are not what would be sampled."""
+        with pytest.raises(ModelError, match="must be SwitchingCorrelation"):
+            sample_regimes(rc.SwitchingDCC(margins=None), two_regimes(200))
+
+    def test_method_and_function_take_the_same(self):
+        method = inspect.signature(rc.SwitchingCorrelation.sample).parameters
+        function = inspect.signature(sample_regimes).parameters
+        assert list(method.values())[1:] == list(function.values())[1:]
+
+    def test_nutpie_takes_no_more_processes(self, monkeypatch):
+        """PyMC 5 does not tell it; without the setting it takes every core."""
+        with quiet():
+            import pymc as pm
+        taken = {}
+        monkeypatch.setattr(pm, "sample", lambda **options: taken.update(options))
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(name=name))
+        monkeypatch.setattr(pm, "__version__", "5.28.5")
+        space = ParameterSpace(make_chain("recurrent", 2), PRIORS, "normal")
+        settings = {"draws": 4, "tune": 4, "chains": 2, "cores": 1}
+        _sample(space, two_regimes(200).to_numpy(), settings, progress=False)
+        assert taken["nuts_sampler"] == "nutpie"
+        assert taken["nuts_sampler_kwargs"] == {"cores": 1}
 
     def test_three_assets_are_refused(self):
         three = two_regimes(200).assign(C=two_regimes(200, seed=4)["A"])

@@ -47,7 +47,12 @@ def bfmi(energy: Array) -> Array:
 
 
 def smoothed_weights(log_weights: Array) -> tuple[Array, float]:
-    """Pareto-smoothed normalised weights (n,), and the shape k of their tail."""
+    """Pareto-smoothed normalised weights (n,), and the shape k of their tail.
+
+    Weights that are all alike have no tail, and k is -inf.
+    """
+    if np.ptp(log_weights) < 1e-9:
+        return np.full(log_weights.size, 1.0 / log_weights.size), -np.inf
     if _OLD:
         logs, k = az.psislw(log_weights)
     else:

@@ -43,6 +43,11 @@ class Chain(ABC):
     def regimes(self) -> list[str]:
         """Names of the regimes."""
 
+    @property
+    def left(self) -> list[str]:
+        """Names of the regimes that can be left."""
+        return self.regimes[:-1] if self.absorbing else self.regimes
+
     @abstractmethod
     def blocks(self, priors: RegimePriors) -> dict[str, Prior]:
         """Blocks of parameters, all but the errors' ``nu``."""

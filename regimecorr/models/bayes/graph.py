@@ -44,10 +44,9 @@ def build_model(space: ParameterSpace, z: Array) -> tuple[Any, Any]:
         The residuals (returns, where the margins are sampled); ``data.set_value`` exchanges them
         without compiling again.
     """
-    names = space.chain.regimes
-    left = names[:-1] if space.chain.absorbing else names
+    left = space.chain.left
     joint = space.margins
-    coords = {"regime": names, "left_regime": left}
+    coords = {"regime": space.chain.regimes, "left_regime": left}
     if joint is None:
         data = pytensor.shared(np.ascontiguousarray(z), name="residuals")
     else:
@@ -74,34 +73,45 @@ def build_model(space: ParameterSpace, z: Array) -> tuple[Any, Any]:
 
 
 def _variables(space: ParameterSpace) -> dict[str, Any]:
-    """Return the PyMC variable of every block.
-
-    Two recurrent regimes are sampled without an order and sorted afterwards, which is exact: their
-    prior is the same under exchange. Where the data know one level only, the other lies above or
-    below it; in coordinates of the gap's logarithm these two are far apart, with a signed gap they
-    are one straight ridge.
-    """
+    """Return the PyMC variable of every block."""
     blocks = {name: prior for name, prior in space.blocks.items() if name not in BLOCKS}
-    sorts = isinstance(space.chain, Recurrent) and space.chain.n_regimes == 2
-    if not sorts:
-        return {name: _variable(name, prior) for name, prior in blocks.items()}
-    gap, leave = blocks.pop("gap"), blocks.pop("leave")
-    assert isinstance(gap, HalfNormal)
-    assert isinstance(leave, Beta)
-    values = {name: _variable(name, prior) for name, prior in blocks.items()}
+    own: dict[str, Any] = {}
+    if isinstance(space.chain, Recurrent) and space.chain.n_regimes == 2:
+        gap, leave = blocks.pop("gap"), blocks.pop("leave")
+        assert isinstance(gap, HalfNormal)
+        assert isinstance(leave, Beta)
+        own = _two_unsorted(gap, leave)
+    return {name: _variable(name, prior) for name, prior in blocks.items()} | own
+
+
+def _two_unsorted(gap: HalfNormal, leave: Beta) -> dict[str, Any]:
+    """Return gap and probabilities of leaving of two regimes that are sampled without an order.
+
+    They are sorted afterwards. Where the data know one level only, the other lies above or below
+    it; in coordinates of the gap's logarithm these two are far apart, with a signed gap they are
+    one straight ridge.
+
+    Exchanged regimes exchange their log odds of leaving relative to their own priors' means. So
+    unequal durations make no step in the density at a gap of 0, where the likelihood does not
+    depend on leaving: steps of the sampler would be rejected there whatever their size.
+    """
     signed = pm.Normal("signed_gap", 0.0, gap.sd, shape=1)
     middle = Beta((leave.a[0],) * 2, (float(np.mean(leave.b)),) * 2)
     unsorted = _variable("unsorted_leave", middle)
-    values["gap"] = pm.Deterministic("gap", pt.abs(signed))
-    # Exchanged regimes exchange their probabilities of leaving.
-    swapped = pt.switch(signed < 0.0, unsorted[::-1], unsorted)
-    values["leave"] = pm.Deterministic("leave", swapped)
-    if leave.b[0] != leave.b[1]:
-        b = np.array(leave.b)
-        own = pm.logp(pm.Beta.dist(np.array(leave.a), b), values["leave"])
-        common = pm.logp(pm.Beta.dist(np.array(middle.a), np.array(middle.b)), unsorted)
-        pm.Potential("durations", (own - common).sum())
-    return values
+    odds = pt.log(unsorted) - pt.log1p(-unsorted)
+    own = pt.switch(signed < 0.0, odds[::-1], odds) + np.log(middle.b) - np.log(leave.b)
+    density = _log_odds_density(leave, own) - _log_odds_density(middle, odds)
+    pm.Potential("durations", density.sum())
+    return {
+        "gap": pm.Deterministic("gap", pt.abs(signed)),
+        "leave": pm.Deterministic("leave", pt.sigmoid(own)),
+    }
+
+
+def _log_odds_density(prior: Beta, odds: Any) -> Any:
+    """Log density of the log odds of Beta variables."""
+    a, b = np.array(prior.a), np.array(prior.b)
+    return -a * pt.softplus(-odds) - b * pt.softplus(odds) - betaln(a, b)
 
 
 def _margin_parameters(space: ParameterSpace, joint: JointMargins) -> Any:
@@ -117,8 +127,7 @@ def _margin_parameters(space: ParameterSpace, joint: JointMargins) -> Any:
         prior = space.blocks[name]
         if isinstance(prior, Beta):
             values[name] = pt.sigmoid(u)
-            a, b = np.array(prior.a), np.array(prior.b)
-            density = -a * pt.softplus(-u) - b * pt.softplus(u) - betaln(a, b)
+            density = _log_odds_density(prior, u)
         else:
             assert isinstance(prior, Normal)
             values[name] = u

@@ -113,14 +113,11 @@ class RegimeDraws:
     @property
     def durations(self) -> Array:
         """Expected rows in each regime (n, K); infinite for an absorbing one."""
-        leave = self.leaving
-        return np.divide(1.0, leave, out=np.full_like(leave, np.inf), where=leave > 0.0)
-
-    @property
-    def leaving(self) -> Array:
-        """Probabilities of leaving (n, K), summed over the moves."""
-        off = self.transition * (1.0 - np.eye(self.rho.shape[1]))
-        return np.asarray(off.sum(axis=-1), dtype=float)
+        # Moves are summed: 1 less the probability of staying would lose digits.
+        leave: Array = (self.transition * (1.0 - np.eye(self.rho.shape[1]))).sum(axis=-1)
+        out = np.full_like(leave, np.inf)
+        np.divide(1.0, leave, out=out, where=leave > 0.0)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,10 +191,9 @@ class ParameterSpace:
     def figures(self, values: Mapping[str, Array]) -> pd.DataFrame:
         """Correlations, expected durations and ``nu`` of values, by draw."""
         draws = self.regimes(values)
-        names = self.chain.regimes
-        left = names[:-1] if self.chain.absorbing else names
-        table = {f"rho_{name}": draws.rho[:, i] for i, name in enumerate(names)}
-        table |= {f"duration_{name}": draws.durations[:, i] for i, name in enumerate(left)}
+        table = {f"rho_{name}": draws.rho[:, i] for i, name in enumerate(self.chain.regimes)}
+        durations = draws.durations
+        table |= {f"duration_{name}": durations[:, i] for i, name in enumerate(self.chain.left)}
         if self.dist == "t":
             table["nu"] = draws.nu
         return pd.DataFrame(table)

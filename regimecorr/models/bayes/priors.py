@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.errors import ModelError
-from regimecorr.models.base import Distribution, RandomState, check_count
+from regimecorr.models.base import Distribution, RandomState, check_count, check_distribution
 from regimecorr.models.bayes.distributions import Beta, Gamma, HalfNormal, Normal, Prior
 
 _QUANTILES = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
@@ -157,6 +157,8 @@ class RegimePriors:
         if isinstance(given, tuple):
             for value in given:
                 _check_number("durations", value, 1.0)
+        elif isinstance(given, list | np.ndarray):
+            raise ModelError(f"durations={given!r} must be a number, or a tuple of one by regime.")
         elif given is not None:
             _check_number("durations", given, 1.0)
 
@@ -240,6 +242,7 @@ class RegimePriors:
         from regimecorr.models.bayes.parameters import ParameterSpace
 
         check_count("n_draws", n_draws)
+        check_distribution(dist)
         space = ParameterSpace(make_chain(chain, n_regimes), self, dist)
         figures = space.figures(space.sample(n_draws, np.random.default_rng(rng)))
         return figures.quantile(list(_QUANTILES.values())).set_axis(list(_QUANTILES)).T
@@ -248,6 +251,13 @@ class RegimePriors:
         return Beta(
             tuple(self.shape for _ in rows), tuple(self.shape * (float(d) - 1.0) for d in rows)
         )
+
+
+def check_priors(name: str, value: object) -> RegimePriors:
+    """Return the value, or raise `ModelError` where it is not `RegimePriors`."""
+    if not isinstance(value, RegimePriors):
+        raise ModelError(f"{name}={value!r} must be RegimePriors(...).")
+    return value
 
 
 def _check_pair(name: str, pair: object) -> None:

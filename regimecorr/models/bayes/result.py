@@ -10,13 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.kernels.hamilton import sample_regimes_backward
-from regimecorr.models.base import (
-    Array,
-    Noise,
-    RandomState,
-    RegimeFigures,
-    check_count,
-)
+from regimecorr.models.base import Array, Noise, RandomState, RegimeFigures, check_count
 from regimecorr.models.bayes import arviz_adapter
 from regimecorr.models.bayes.diagnostics import Diagnostics, diagnose
 from regimecorr.models.bayes.evidence import Evidence, bridge_sampling
@@ -29,7 +23,7 @@ from regimecorr.models.bayes.futures import (
 )
 from regimecorr.models.bayes.parameters import ParameterSpace, RegimeDraws
 from regimecorr.models.bayes.priors import RegimePriors
-from regimecorr.models.bayes.sensitivity import prior_sensitivity
+from regimecorr.models.bayes.sensitivity import Refit, prior_sensitivity
 from regimecorr.models.bayes.tables import figures, gap_table, interval_table
 from regimecorr.models.margins import MarginsResult
 from regimecorr.models.switching.forecasting import check_quantiles
@@ -158,15 +152,10 @@ class BayesianSwitchingResult(DrawnFutures):
             ``duration_*``, expected rows in a regime.
         """
         drawn = figures(self.draws, self.regimes)
-        leave = self.draws.leaving
-        for i, name in enumerate(self._left):
-            drawn[f"duration_{name}"] = 1.0 / leave[:, i]
+        durations = self.draws.durations
+        for i, name in enumerate(self._space.chain.left):
+            drawn[f"duration_{name}"] = durations[:, i]
         return interval_table(drawn, ci_prob)
-
-    @property
-    def _left(self) -> list[str]:
-        """Regimes that can be left."""
-        return self.regimes[:-1] if self._space.chain.absorbing else self.regimes
 
     @property
     def expected_durations(self) -> pd.DataFrame:
@@ -175,12 +164,12 @@ class BayesianSwitchingResult(DrawnFutures):
         The mean is dominated by rare very long durations; the median is the figure to read. An
         absorbing regime has none.
         """
-        table = self.intervals().loc[[f"duration_{name}" for name in self._left]]
-        return table.set_axis(self._left)
+        left = self._space.chain.left
+        return self.intervals().loc[[f"duration_{name}" for name in left]].set_axis(left)
 
     @cached_property
     def gap_table(self) -> pd.Series:
-        """Distance of neighbouring regimes as Fisher z: 5 % quantile and prior odds of a near tie.
+        """Distance of neighbouring regimes as Fisher z, and how probable a near tie is.
 
         ``q05`` is the posterior's 5 % quantile of the smallest gap, ``near_tie`` the posterior
         probability that a gap is below 0.1, ``near_tie_prior`` the same under the prior. Where the
@@ -282,14 +271,30 @@ class BayesianSwitchingResult(DrawnFutures):
             By variant, ``base`` first: posterior means ``rho_*``, medians ``duration_*``, today's
             regime probabilities ``p_*``, ``pareto_k`` of the importance weights and ``method``:
             ``draws``, ``reweighted``, ``refitted`` or ``unreliable``.
+
+        Raises
+        ------
+        ModelError
+            If a variant is not `RegimePriors`, or has durations of another number of regimes.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the chains of a variant that is sampled again did not converge; its figures are
+            ``unreliable``.
         """
         return prior_sensitivity(self._space, self._values, self._z, variants, self._refit(refit))
 
-    def _refit(self, wanted: bool) -> Callable[[ParameterSpace], dict[str, Array]] | None:
+    def _refit(self, wanted: bool) -> Refit | None:
         again = self._again
         if not wanted or again is None:
             return None
-        return lambda space: again(space)._values
+
+        def refit(space: ParameterSpace) -> tuple[dict[str, Array], str]:
+            found = again(space)
+            return found._values, found.diagnostics.message
+
+        return refit
 
     # ---- futures -----------------------------------------------------------------------------
 

@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from regimecorr.errors import ConvergenceWarning, ModelError, warn_user
-from regimecorr.models.base import Array, Distribution, RandomState, check_count
+from regimecorr.models.base import Array, RandomState, check_count
 from regimecorr.models.bayes.chains import ChainName, make_chain
 from regimecorr.models.bayes.joint import JointMargins
 from regimecorr.models.bayes.parameters import ParameterSpace
-from regimecorr.models.bayes.priors import RegimePriors
+from regimecorr.models.bayes.priors import RegimePriors, check_priors
 from regimecorr.models.bayes.result import BayesianSwitchingResult
 from regimecorr.models.margins import MarginsResult
+from regimecorr.models.switching.spec import SwitchingCorrelation
 from regimecorr.progress import LateProgress
 
 TARGET_ACCEPT: dict[ChainName, float] = {"recurrent": 0.95, "change_point": 0.9, "nesting": 0.97}
 
 
-class RegimeSpec(Protocol):
-    """What is needed of a `regimecorr.SwitchingCorrelation`."""
-
-    @property
-    def n_regimes(self) -> int:
-        """Number of regimes."""
-
-    @property
-    def dist(self) -> Distribution:
-        """Distribution of the standardized residuals."""
-
-    @property
-    def initial(self) -> str:
-        """Regime probabilities of the first row."""
-
-    def _residuals(
-        self, returns: pd.DataFrame | Array, margins: MarginsResult | None
-    ) -> tuple[MarginsResult, Array]: ...
-
-
 def sample_regimes(
-    spec: RegimeSpec,
+    spec: SwitchingCorrelation,
     returns: pd.DataFrame | Array,
     *,
-    chain: str = "recurrent",
+    chain: ChainName = "recurrent",
     priors: RegimePriors | None = None,
     margins: MarginsResult | None = None,
     joint_margins: bool = False,
@@ -90,7 +72,7 @@ def sample_regimes(
     rng : int, Generator or None
         Seed or generator. The draws do not depend on `n_jobs`.
     n_jobs : int, default 1
-        Processes; chains run side by side.
+        Processes; chains run side by side. -1 for one per core.
     progress : bool, default True
         Show a bar on a terminal after two seconds.
 
@@ -131,12 +113,17 @@ def sample_regimes(
     """
     for name, value, least in (("draws", draws, 4), ("tune", tune, 1), ("chains", chains, 2)):
         check_count(name, value, least)
+    if n_jobs == -1:
+        n_jobs = os.cpu_count() or 1
     check_count("n_jobs", n_jobs)
+    if not isinstance(spec, SwitchingCorrelation):
+        raise ModelError(f"spec={spec!r} must be SwitchingCorrelation(...).")
+    priors = RegimePriors() if priors is None else check_priors("priors", priors)
     structure = make_chain(chain, spec.n_regimes, spec.initial)
     accept = TARGET_ACCEPT[structure.name] if target_accept is None else target_accept
     if not 0.0 < accept < 1.0:
         raise ModelError(f"target_accept={target_accept!r} must lie between 0 and 1.")
-    space = ParameterSpace(structure, RegimePriors() if priors is None else priors, spec.dist)
+    space = ParameterSpace(structure, priors, spec.dist)
     fitted, z = spec._residuals(returns, margins)
     if z.shape[1] != 2:
         raise ModelError(
@@ -175,6 +162,8 @@ def _sample(space: ParameterSpace, z: Array, settings: dict[str, Any], progress:
         model, _ = build_model(space, z)
         total = (settings["draws"] + settings["tune"]) * settings["chains"]
         nutpie = importlib.util.find_spec("nutpie") is not None
+        if nutpie and pm.__version__.startswith("5."):  # which does not pass it on
+            settings = settings | {"nuts_sampler_kwargs": {"cores": settings["cores"]}}
         with LateProgress("Sampling", total) as bar, model:
             callback: Callable[..., None] | None = None
             if progress and not nutpie:

@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from regimecorr.errors import ConvergenceWarning, warn_user
 from regimecorr.models.base import Array
 from regimecorr.models.bayes import arviz_adapter
 from regimecorr.models.bayes.parameters import ParameterSpace
-from regimecorr.models.bayes.priors import RegimePriors
+from regimecorr.models.bayes.priors import RegimePriors, check_priors
 
 # Above this shape of their tail importance weights are not reliable (Vehtari et al. 2024).
 MAX_K = 0.7
 _MOST_DRAWS = 2000
 
-Refit = Callable[[ParameterSpace], dict[str, Array]]
+#: Samples again: values of the blocks, and why the chains did not converge if they did not.
+Refit = Callable[[ParameterSpace], tuple[dict[str, Array], str]]
 
 
 def standard_variants(space: ParameterSpace) -> dict[str, RegimePriors]:
@@ -62,27 +64,36 @@ def prior_sensitivity(
     refit: Refit | None,
 ) -> pd.DataFrame:
     """Return the table of `BayesianSwitchingResult.prior_sensitivity`."""
-    total = len(next(iter(values.values())))
-    rows = np.unique(np.linspace(0, total - 1, min(total, _MOST_DRAWS)).astype(int))
-    some = {name: x[rows] for name, x in values.items()}
-    even = np.full(rows.size, 1.0 / rows.size)
+    some = _spaced(values)
     figures = _figures(space, some, z)
-    table = {"base": _row(figures, even, np.nan, "draws")}
+    table = {"base": _row(figures, _even(figures), np.nan, "draws")}
     own = space.log_prior(some)
     for name, priors in (standard_variants(space) if variants is None else variants).items():
-        other = replace(space, priors=priors)
+        other = replace(space, priors=check_priors(f"variants[{name!r}]", priors))
         weights, k = arviz_adapter.smoothed_weights(other.log_prior(some) - own)
         if k <= MAX_K:
             table[name] = _row(figures, weights, k, "reweighted")
         elif refit is None:
             table[name] = _row(figures, weights, k, "unreliable")
         else:
-            new = refit(other)
-            count = len(next(iter(new.values())))
-            keep = np.unique(np.linspace(0, count - 1, min(count, _MOST_DRAWS)).astype(int))
-            again = _figures(other, {block: x[keep] for block, x in new.items()}, z)
-            table[name] = _row(again, np.full(keep.size, 1.0 / keep.size), k, "refitted")
+            new, wrong = refit(other)
+            if wrong:
+                warn_user(f"Sampled again with the priors {name!r}: {wrong}", ConvergenceWarning)
+            again = _figures(other, _spaced(new), z)
+            table[name] = _row(again, _even(again), k, "unreliable" if wrong else "refitted")
     return pd.DataFrame(table).T
+
+
+def _spaced(values: Mapping[str, Array]) -> dict[str, Array]:
+    """At most `_MOST_DRAWS` of the draws, evenly spaced."""
+    total = len(next(iter(values.values())))
+    rows = np.unique(np.linspace(0, total - 1, min(total, _MOST_DRAWS)).astype(int))
+    return {name: x[rows] for name, x in values.items()}
+
+
+def _even(figures: pd.DataFrame) -> Array:
+    """Weights of draws that are all alike."""
+    return np.full(len(figures), 1.0 / len(figures))
 
 
 def _figures(space: ParameterSpace, values: Mapping[str, Array], z: Array) -> pd.DataFrame:

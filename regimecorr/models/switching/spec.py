@@ -261,7 +261,7 @@ class SwitchingCorrelation(_RegimeModel):
         rng : int, Generator or None, default 0
             Seed or generator; the draws do not depend on ``n_jobs``.
         n_jobs : int, default 1
-            Processes.
+            Processes; -1 for one per core.
         progress : bool, default True
             Show a bar on a terminal after two seconds.
 
