@@ -191,8 +191,7 @@ def episode_pathways(
     check_count("n_boot", n_boot, 99)
     check_interval(ci_prob)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
-    dates = pd.DatetimeIndex(pair.prices.index[1:])
-    windows = resolve(dates, short_window, long_window, horizon)
+    windows = resolve(pair.dates, short_window, long_window, horizon)
     rule = DivergenceRule(
         reference=reference,
         elevated=default_elevated(reference) if elevated is None else elevated,
