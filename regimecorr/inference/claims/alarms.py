@@ -80,9 +80,10 @@ def sustained_fall(
     observed = lowered(sample.series(basis))
     record = _track_record(sample, basis, windows, fall_below, sustained_rows)
     note = _note(record) + _own_alarms(sample, basis, windows, fall_below, sustained_rows)
+    since = _since(sample, basis, fall_below, sustained_rows)
     if not np.isfinite(observed):
         reason = "the alarm never went off, or never with a year to follow, in these data"
-        return Evidence(test=test, uninformative=reason, note=note)
+        return Evidence(test=test, uninformative=reason, out_of_sample=since, note=note)
     worlds = {
         name: np.array([lowered(on_basis(path, basis)) for path in sample.histories(name)])
         for name in (*LINKED, "break")
@@ -97,7 +98,7 @@ def sustained_fall(
         lower=lower,
         upper=upper,
         contradicted=upper <= 0.0,
-        out_of_sample=_since(sample, basis, fall_below, sustained_rows),
+        out_of_sample=since,
         note=note,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair
-from regimecorr.events import Basis
+from regimecorr.events import Basis, legs
 from regimecorr.inference.claims import leading
 from regimecorr.inference.claims.evidence import (
     ClaimTest,
@@ -20,7 +20,7 @@ from regimecorr.inference.claims.evidence import (
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.table import Event
 from regimecorr.inference.claims.weights import (
-    bootstrap,
+    correlation,
     correlation_of,
     covariances,
     draws,
@@ -30,7 +30,7 @@ from regimecorr.inference.claims.weights import (
     partial_correlation_of,
     standard_error,
     standardized,
-    weaker,
+    weakest,
 )
 from regimecorr.inference.judgement import LEVEL
 from regimecorr.inference.known_dates import change_statistic, sup_test
@@ -47,109 +47,171 @@ _CHUNK = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventTest:
-    """One event: correlation before and after, statistic, and its replicates under constancy."""
+    """One event: correlation before and after, statistic, and its scatter in bootstrap samples.
+
+    Attributes
+    ----------
+    event : Event
+    split : int
+        First row on or after it.
+    rows : tuple of int
+        Rows before and after.
+    before, after : float
+        Correlations.
+    error, statistic : float
+        Standard error of the change of Fisher's z, and their ratio.
+    moves : ndarray of shape (n_boot,)
+        The same change in bootstrap samples, less that of the sample, over the error.
+    """
 
     event: Event
+    split: int
     rows: tuple[int, int]
     before: float
     after: float
     error: float
     statistic: float
-    replicates: Array
+    moves: Array
 
     @classmethod
     def of(
-        cls, event: Event, z: Array, split: int, window: int | None, sample: ClaimSample
+        cls, event: Event, z: Array, split: int, window: int | None, weights: Array
     ) -> EventTest:
-        """Test the rows around the event's first one."""
+        """Test the rows around the event's first one; every row keeps its side of it."""
         n = len(z)
         first = 0 if window is None else max(0, split - window)
         last = n if window is None else min(n, split + window)
-        at = split - first
-        observed = [float(v) for v in change_statistic(*z[first:last].T, at)]
-        parts = np.array_split(sample.rows[:, first:last], max(1, sample.n_boot // _CHUNK))
-        replicates = np.concatenate(
-            [change_statistic(z[part, 0], z[part, 1], at)[3] for part in parts]
+        x, y = legs(z)
+        before, after, error, statistic = (
+            float(v) for v in change_statistic(x[first:last], y[first:last], split - first)
         )
-        before, after, error, statistic = observed
-        return cls(event, (at, last - split), before, after, error, statistic, replicates)
+        sides = slice(first, split), slice(split, last)
+        drawn = [np.arctanh(correlation(x[s], y[s], weights[:, s])) for s in sides]
+        moves = (drawn[1] - drawn[0]) / error - statistic
+        rows = (split - first, last - split)
+        return cls(event, split, rows, before, after, error, statistic, moves)
 
 
 def events_changed_it(sample: ClaimSample, *, basis: Basis, window: int | None = 252) -> Evidence:
-    """The correlation after some event differs from that before it."""
+    """The correlation after some event differs from that before it, more than at other dates."""
     side = "all rows" if window is None else f"{window} rows"
     test = (
         f"change of the correlation of standardized returns at the events, {side} on either side, "
-        "largest statistic; null: constant correlation"
+        "largest statistic; null: none changed it"
     )
-    z = standardized(sample)
-    tests = _tests_of_events(sample, z, window)
+    z, weights = standardized(sample), draws(sample.rows, len(sample.returns))
+    tests = _tests_of_events(sample, z, window, weights)
     if not tests:
         return Evidence(
-            test=test,
-            uninformative=f"no event has {_FEWEST_ROWS} rows before and after it",
+            test=test, uninformative=f"no event has {_FEWEST_ROWS} rows before and after it"
         )
     statistics = np.abs([t.statistic for t in tests])
-    replicates = np.column_stack([np.abs(t.replicates) for t in tests])
-    replicates = np.where(np.isfinite(replicates), replicates, -np.inf)
-    largest = replicates.max(axis=1)
-    best = tests[int(np.argmax(statistics))]
+    moves = np.column_stack([np.abs(t.moves) for t in tests])
+    moves = np.where(np.isfinite(moves), moves, -np.inf)
+    largest, best = moves.max(axis=1), tests[int(np.argmax(statistics))]
     pvalue, least = upper_tail(float(statistics.max()), largest)
-    change = best.after - best.before
-    spread = 1.96 * best.error * (1.0 - ((best.after + best.before) / 2.0) ** 2)
+    elsewhere = _elsewhere(z, tests, window)
+    reason = ""
+    if pvalue < LEVEL < elsewhere:
+        reason = (
+            f"the correlation changes as much at {elsewhere:.0%} of the dates that are no events"
+        )
+    known = np.isfinite(best.moves)
+    ends = np.arctanh(best.after) - np.arctanh(best.before)
+    ends = ends - best.error * np.quantile(best.moves[known], [0.975, 0.025])
+    # The change of Fisher's z, read as one of the correlation around the two sides' middle.
+    slope = 1.0 - ((best.after + best.before) / 2.0) ** 2
     return Evidence(
         test=test,
-        estimate=change,
-        lower=change - spread,
-        upper=change + spread,
+        estimate=best.after - best.before,
+        lower=float(ends[0] * slope),
+        upper=float(ends[1] * slope),
         statistic=float(statistics.max()),
         replicates=largest,
         pvalue=pvalue,
         min_pvalue=least,
-        power=_event_power(tests, replicates, largest),
-        note=_event_note(sample, z, tests, romano_wolf(statistics, replicates), best),
+        power=_event_power(tests, moves, largest),
+        uninformative=reason,
+        note=_event_note(sample, z, tests, romano_wolf(statistics, moves), best, elsewhere),
         out_of_sample=_later_event(sample, best),
     )
 
 
-def _tests_of_events(sample: ClaimSample, z: Array, window: int | None) -> list[EventTest]:
+def _elsewhere(z: Array, tests: list[EventTest], window: int | None) -> float:
+    """Share of other dates, as many and as far apart, whose largest statistic is as large.
+
+    Dates within 63 rows of the events themselves are not others.
+
+    NaN where there is no room to move the events.
+    """
+    n, offsets = len(z), np.array([t.split for t in tests]) - tests[0].split
+    reach = _FEWEST_ROWS if window is None else window
+    splits = np.arange(reach, n - reach + 1)
+    shifts = np.arange(reach, n - reach + 1 - offsets[-1])
+    shifts = shifts[np.abs(shifts - tests[0].split) >= _FEWEST_ROWS]
+    if shifts.size < 2:
+        return float("nan")
+    x, y = legs(z)
+    if window is None:
+        values = [float(change_statistic(x, y, int(split))[3]) for split in splits]
+        path = np.abs(values)
+    else:
+        frames = [np.lib.stride_tricks.sliding_window_view(v, 2 * window) for v in (x, y)]
+        parts = np.array_split(np.arange(len(splits)), max(1, len(splits) // _CHUNK))
+        path = np.abs(
+            np.concatenate([change_statistic(frames[0][p], frames[1][p], window)[3] for p in parts])
+        )
+    largest = path[shifts[:, None] + offsets - reach].max(axis=1)
+    return float(np.mean(largest >= max(abs(t.statistic) for t in tests)))
+
+
+def _tests_of_events(
+    sample: ClaimSample, z: Array, window: int | None, weights: Array
+) -> list[EventTest]:
     found = []
-    for event in sample.events:
+    for event in sorted(sample.events, key=lambda event: event.date):
         split = int(sample.dates.searchsorted(event.date))
         if min(split, len(z) - split) >= _FEWEST_ROWS:
-            found.append(EventTest.of(event, z, split, window, sample))
+            found.append(EventTest.of(event, z, split, window, weights))
     return found
 
 
-def _event_power(tests: list[EventTest], replicates: Array, largest: Array) -> float:
+def _event_power(tests: list[EventTest], moves: Array, largest: Array) -> float:
     """Chance to reject if one event, any of them, had brought the correlation to zero."""
     critical = np.quantile(largest, 1.0 - LEVEL)
     powers = []
     for i, t in enumerate(tests):
-        moved = np.abs(t.replicates - np.arctanh(t.before) / t.error)
-        others = np.delete(replicates, i, axis=1).max(axis=1, initial=-np.inf)
+        moved = np.abs(t.moves - np.arctanh(t.before) / t.error)
+        others = np.delete(moves, i, axis=1).max(axis=1, initial=-np.inf)
         powers.append(float(np.mean(np.maximum(moved, others) > critical)))
     return float(np.mean(powers))
 
 
 def _event_note(
-    sample: ClaimSample, z: Array, tests: list[EventTest], adjusted: Array, best: EventTest
+    sample: ClaimSample,
+    z: Array,
+    tests: list[EventTest],
+    adjusted: Array,
+    best: EventTest,
+    elsewhere: float,
 ) -> str:
     parts = [
         f"{t.event.name} {t.before:.2f} to {t.after:.2f} ({t.rows[0]} and {t.rows[1]} rows; "
         f"t {t.statistic:.1f}, adjusted p {p:.2f})"
         for t, p in zip(tests, adjusted, strict=True)
     ]
-    whole = [f"{t.event.name} t {t.statistic:.1f}" for t in _tests_of_events(sample, z, None)]
+    one = np.ones((1, len(z)))
+    whole = [f"{t.event.name} t {t.statistic:.1f}" for t in _tests_of_events(sample, z, None, one)]
     left_out = [e.name for e in sample.events if e not in [t.event for t in tests]]
     text = (
         f"Largest: {best.event.name}. {'; '.join(parts)}. With all rows on either side: "
-        f"{', '.join(whole)}."
+        f"{', '.join(whole)}. Share of other dates, as many and as far apart, with as large a "
+        f"change: {elsewhere:.0%}."
     )
     if left_out:
         text += f" Too near the ends: {', '.join(left_out)}."
     if 0.15 * len(z) >= _FEWEST_ROWS:
-        sup = sup_test(*z.T, sample.rows)
+        sup = sup_test(*legs(z), sample.rows)
         text += f" Unknown date: p {sup.pvalue:.3f}, most likely {sample.dates[sup.row]:%Y-%m-%d}."
     return (
         f"{text} Errors from the influence of each row (long-run variance, any tails), p-values "
@@ -159,10 +221,10 @@ def _event_note(
 
 def _later_event(sample: ClaimSample, best: EventTest) -> str:
     returns = sample.whole.returns
-    later = returns.loc[returns.index > sample.dates[-1]]
+    later = returns.loc[returns.index > sample.dates[-1]].to_numpy()
     if len(later) < _FEWEST_ROWS:
         return ""
-    r = later.corr().iloc[0, 1]
+    r = float(np.corrcoef(later.T)[0, 1])
     return f"correlation {r:.2f} in {len(later)} later rows ({best.after:.2f} after the event)"
 
 
@@ -185,7 +247,7 @@ def whose_break(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence:
             uninformative=f"fewer than {_FEWEST_SINCE} common rows before or after {since}",
         )
     weights = draws(sample.rows, len(table)) * known
-    changes = _changes(sample, table.fillna(0.0).to_numpy(), after, weights)
+    changes = _changes(sample, table, known, after, weights)
     own, peer = changes[0], changes[2]
     excess = own.change - peer.change, own.replicates - peer.replicates
     parts = [
@@ -202,7 +264,7 @@ def whose_break(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence:
             "it fell by no more",
         ),
     ]
-    found = weaker(parts, ["a fall at all", "beyond the peer's"])
+    found = weakest(parts, ["a fall at all", "beyond the peer's"])
     if not found.uninformative:
         shown = np.ones(sample.n_boot, dtype=bool)
         for part in parts:
@@ -234,7 +296,8 @@ def _four_returns(sample: ClaimSample, pair: AlignedPair) -> pd.DataFrame:
     prices = pair.prices.assign(
         **{name: sample.column(name, later=later) for name in (sample.peer, sample.market) if name}
     )
-    return np.log(prices.where(prices > 0.0)).diff().iloc[1:]
+    logs = np.log(prices.where(prices > 0.0).to_numpy())
+    return pd.DataFrame(np.diff(logs, axis=0), prices.index[1:], prices.columns)
 
 
 def _links(sample: ClaimSample) -> list[tuple[str, tuple[int, ...]]]:
@@ -250,24 +313,21 @@ def _links(sample: ClaimSample) -> list[tuple[str, tuple[int, ...]]]:
     ]
 
 
-def _read(columns: Array, link: tuple[int, ...], weights: Array) -> Array:
-    covariance = covariances(columns, weights)
+def _read(covariance: Array, link: tuple[int, ...]) -> Array:
     if len(link) == 2:
-        return correlation_of(covariance, *link)
-    return partial_correlation_of(covariance, *link)
+        return correlation_of(covariance, link[0], link[1])
+    return partial_correlation_of(covariance, link[0], link[1], link[2])
 
 
 def _changes(
-    sample: ClaimSample, columns: Array, after: np.ndarray, weights: Array
+    sample: ClaimSample, table: pd.DataFrame, known: np.ndarray, after: np.ndarray, weights: Array
 ) -> list[Change]:
-    one = np.asarray(weights.sum(axis=0) > 0.0, dtype=float)[None]
-    old, new = (
-        [covariances(columns, np.concatenate([one, weights]) * side)] for side in (~after, after)
-    )
+    columns = table.fillna(0.0).to_numpy()
+    samples = np.concatenate([known[None].astype(float), weights])
+    old, new = (covariances(columns, samples * side) for side in (~after, after))
     out = []
     for name, link in _links(sample):
-        read = correlation_of if len(link) == 2 else partial_correlation_of
-        before, since = read(old[0], *link), read(new[0], *link)
+        before, since = _read(old, link), _read(new, link)
         moves = since[1:] - before[1:]
         out.append(Change(name, float(before[0]), float(since[0]), moves))
     return out
@@ -298,13 +358,11 @@ def _three_row(
     sums = overlapping(table.to_numpy(), 3)
     usable = np.isfinite(sums).all(axis=1) & known
     sums = np.where(usable[:, None], sums, 0.0)
-    told = []
-    for name, link in _links(sample)[:3]:
-        before, since = (
-            float(_read(sums, link, (usable & side).astype(float)[None])[0])
-            for side in (~after, after)
-        )
-        told.append(f"{name} {before:.2f} to {since:.2f}")
+    old, new = (covariances(sums, (usable & side).astype(float)[None]) for side in (~after, after))
+    told = [
+        f"{name} {float(_read(old, link)[0]):.2f} to {float(_read(new, link)[0]):.2f}"
+        for name, link in _links(sample)[:3]
+    ]
     return f"On 3-row returns: {', '.join(told)}."
 
 
@@ -313,8 +371,8 @@ def _later_break(sample: ClaimSample) -> str:
     later = table.loc[table.index > sample.dates[-1]].dropna()
     if len(later) < _FEWEST_ROWS:
         return ""
-    columns, one = later.to_numpy(), np.ones((1, len(later)))
-    told = [f"{name} {float(_read(columns, link, one)[0]):.2f}" for name, link in _links(sample)]
+    covariance = covariances(later.to_numpy(), np.ones((1, len(later))))
+    told = [f"{name} {float(_read(covariance, link)[0]):.2f}" for name, link in _links(sample)]
     return f"{', '.join(told)} in {len(later)} later rows"
 
 

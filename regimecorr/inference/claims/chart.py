@@ -169,9 +169,9 @@ def all_resolved(
         for name in NULLS
     }
     trial = judge(observed, readings, "chart", ("constant", "break"), {})
-    record = trial.record
+    record, since = trial.record, _resolved_since(sample, basis, rule, horizon)
     if record is None:
-        return Evidence(test=test, uninformative=trial.reason)
+        return Evidence(test=test, uninformative=trial.reason, out_of_sample=since)
     return against_world(
         record.estimate,
         readings["break"].shares("chart"),
@@ -183,7 +183,7 @@ def all_resolved(
         upper=record.clopper_pearson[1],
         contradicted=trial.verdict == "contradicted",
         uninformative=trial.reason if trial.verdict == "uninformative" else "",
-        out_of_sample=_resolved_since(sample, basis, rule, horizon),
+        out_of_sample=since,
         note=_trial_note(sample, basis, rule, horizon, trial),
     )
 
@@ -198,18 +198,20 @@ def short_moves_to_long(
     """How much of the distance of both windows the short one closes, and how much is mechanical."""
     test = (
         f"part of the distance of the 90-day and the 1-year correlation ({basis}), where at least "
-        f"{apart:g}, that the short one closes within {in_words(horizon)}s; null: independent legs "
-        "show as large a part"
+        f"{apart:g}, that the short one closes over a {in_words(horizon)} horizon; null: "
+        "independent legs show as large a part"
     )
     reason = too_few_rows(sample, SHORT, LONG, horizon)
     if reason:
         return Evidence(test=test, uninformative=reason)
     windows = resolve(sample.dates, SHORT, LONG, horizon)
-    observed = _parts_closed(
+    observed, *others = _parts_closed(
         *rolling_correlations(*legs(sample.series(basis)), windows), windows, apart
     )
-    if not np.isfinite(observed[0]):
-        return Evidence(test=test, uninformative=f"the windows were never {apart:g} apart")
+    if not np.isfinite(observed):
+        reason = f"the windows were never {apart:g} apart"
+        since = _apart_since(sample, basis, apart)
+        return Evidence(test=test, uninformative=reason, out_of_sample=since)
     worlds = {
         name: np.array(
             [
@@ -219,24 +221,24 @@ def short_moves_to_long(
         )
         for name in ("independent", *LINKED)
     }
-    lower, upper = widest_interval(observed[0], {k: worlds[k][:, 0] for k in LINKED})
+    lower, upper = widest_interval(observed, {k: worlds[k][:, 0] for k in LINKED})
     mechanical = ", ".join(
         f"{name} {signed(float(np.nanmean(part[:, 0])))} and "
         f"{signed(float(np.nanmean(part[:, 1])))}"
         for name, part in worlds.items()
     )
     return against_world(
-        observed[0],
+        observed,
         worlds["independent"][:, 0],
         truth=worlds["dcc"][:, 0],
         test=test,
-        estimate=observed[0],
+        estimate=observed,
         lower=lower,
         upper=upper,
         contradicted=upper <= 0.0,
         out_of_sample=_apart_since(sample, basis, apart),
-        note=f"the long window closed {signed(observed[1])}; the short one closed "
-        f"{signed(observed[2])} from below and {signed(observed[3])} from above; short and long in "
+        note=f"the long window closed {signed(others[0])}; the short one closed "
+        f"{signed(others[1])} from below and {signed(others[2])} from above; short and long in "
         f"the worlds: {mechanical}; power against the fitted DCC",
     )
 
@@ -348,23 +350,24 @@ def _resolved_since(sample: ClaimSample, basis: Basis, rule: DivergenceRule, hor
     )
 
 
-def _parts_closed(short: Array, long: Array, windows: Windows, apart: float) -> Array:
-    """Mean part of the distance closed by the short and by the long window (4,).
+def _parts_closed(short: Array, long: Array, windows: Windows, apart: float) -> list[float]:
+    """Mean part of the distance closed by the short and by the long window, and two more.
 
     The last two are the short window's part where it is below and where it is above. Over all
     days with the windows apart and the horizon passed; NaN without any.
     """
     rows = np.flatnonzero((np.abs(short - long) >= apart) & (windows.end >= 0))
-    out = np.full(4, np.nan)
     if rows.size == 0:
-        return out
+        return [float("nan")] * 4
     then, distance = windows.end[rows], long[rows] - short[rows]
     by_short = (short[then] - short[rows]) / distance
-    out[:2] = by_short.mean(), np.mean((long[rows] - long[then]) / distance)
-    for i, side in ((2, distance > 0), (3, distance < 0)):
-        if side.any():
-            out[i] = by_short[side].mean()
-    return out
+    by_long = (long[rows] - long[then]) / distance
+    sides = (by_short[side] for side in (distance > 0.0, distance < 0.0))
+    return [
+        float(by_short.mean()),
+        float(by_long.mean()),
+        *(float(side.mean()) if side.size else float("nan") for side in sides),
+    ]
 
 
 def _apart_since(sample: ClaimSample, basis: Basis, apart: float) -> str:

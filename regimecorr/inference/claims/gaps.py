@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from regimecorr.data.dates import parse_day
 from regimecorr.data.windows import Window, Windows, resolve
+from regimecorr.episodes.closing import read_closings
 from regimecorr.episodes.detect import CHART_ELEVATED
 from regimecorr.episodes.pathways import pathways_of
 from regimecorr.events import Array, Basis, DivergenceRule, Gap, gap_pathways, read_gap
@@ -110,8 +111,8 @@ def positioning_decides(
             "nothing that positioning could tell apart",
         )
     found = test_positioning(closed, predictor, above=above, n_perm=_PERMUTED, rng=0).table
-    exact = dict(found.loc["permutation"].astype(float))
-    firth = dict(found.loc["firth"].astype(float))
+    figures = found.to_dict("index")
+    exact, firth = figures["permutation"], figures["firth"]
     statistic, replicates = _permuted(led, score, sample)
     return Evidence(
         test=test,
@@ -237,15 +238,15 @@ def _matches_by_luck(sample: ClaimSample, found: pd.DataFrame, windows: Windows)
         at = int(sample.dates.searchsorted(row["start"]))
         gap = read_gap(log_prices[: at + 1], at - int(windows.long[at]) + 1)
         last = int(windows.end[at]) if windows.end[at] >= 0 else len(windows) - 1
-        led = gap_pathways(gap, walks[:, at + 1 : last + 1])["pathway"]
+        led = read_closings(gap, walks[:, at + 1 : last + 1])["pathway"]
         count += (led == row["told"]).to_numpy()
     return count
 
 
 def _positioning_note(
     led: np.ndarray,
-    exact: Mapping[str, float],
-    firth: Mapping[str, float],
+    exact: Mapping[Hashable, float],
+    firth: Mapping[Hashable, float],
     predictor: str,
     above: float | None,
 ) -> str:
@@ -265,10 +266,8 @@ def _permuted(led: np.ndarray, score: Array, sample: ClaimSample) -> tuple[float
 
     def difference(labels: np.ndarray) -> Array:
         ones = labels.sum(axis=-1)
-        return np.abs(
-            (labels * score).sum(axis=-1) / ones
-            - (~labels * score).sum(axis=-1) / (labels.shape[-1] - ones)
-        )
+        with_one, without = (labels * score).sum(axis=-1), (~labels * score).sum(axis=-1)
+        return np.asarray(np.abs(with_one / ones - without / (labels.shape[-1] - ones)))
 
     rng = sample.generator("positioning")
     shuffled = difference(rng.permuted(np.tile(led, (sample.n_boot, 1)), axis=1))

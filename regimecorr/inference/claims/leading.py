@@ -87,10 +87,11 @@ def _note(
     ]
     asset, benchmark = sample.pair.asset, sample.pair.benchmark
     return (
-        f"Largest: {_who(sample, int(found.lags[best]))}; the band of all lags is "
+        f"Largest: {_who(sample, int(found.lags[best]))}; it would take "
         f"{critical * float(found.error[best]):.3f}. Next to each other, not counted as the closes "
-        f"may lie hours apart: {single}. Sums over 2-5 and 6-{found.lags.max()} rows: {asset} first "
-        f"{sums[0]:.2f} and {sums[1]:.2f}, {benchmark} first {sums[2]:.2f} and {sums[3]:.2f}. "
+        f"may lie hours apart: {single}. Sums over 2-5 and 6-{found.lags.max()} rows: {asset} "
+        f"first {sums[0]:.2f} and {sums[1]:.2f}, {benchmark} first {sums[2]:.2f} and "
+        f"{sums[3]:.2f}. "
         f"{_granger_note(sample, z)} Power: a correlation of {_LIKELY:g} at one lag."
     )
 
@@ -105,12 +106,12 @@ def _granger_note(sample: ClaimSample, z: Array) -> str:
         daily = granger(x, y, _GRANGER_LAGS, skip=1, gap=sign * gap)
         texts.append(
             f"{sample.pair.prices.columns[cause]} to {sample.pair.prices.columns[effect]} "
-            f"p {daily.pvalue:.2f} (lags 2-{_GRANGER_LAGS} of rows), "
+            f"p {daily.pvalue:.2f} (lags 2 to {_GRANGER_LAGS + 1} of rows), "
             f"{_weekly(x, y, sign * gap).pvalue:.2f} (weeks)"
         )
     return (
-        "Granger, with the log-price gap as error correction, errors robust to "
-        f"heteroskedasticity: {'; '.join(texts)}."
+        "Granger, with the log-price gap as error correction and robust errors: "
+        f"{'; '.join(texts)}."
     )
 
 

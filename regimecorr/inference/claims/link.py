@@ -9,7 +9,7 @@ import pandas as pd
 
 from regimecorr.context.momentum import trailing_return
 from regimecorr.context.tails import downside_beta, exceedance_correlation
-from regimecorr.events import Basis
+from regimecorr.events import Basis, legs
 from regimecorr.inference.claims import risk_appetite
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap
 from regimecorr.inference.claims.sample import ClaimSample
@@ -25,7 +25,7 @@ from regimecorr.inference.claims.weights import (
     overlapping,
     shift_power,
     standard_error,
-    weaker,
+    weakest,
 )
 from regimecorr.models.base import Array
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
@@ -79,7 +79,7 @@ def weakening_link(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence
         )
     weights = draws(sample.rows, len(sample.returns))
     beta, lift = _beta_change(sample, after, since, weights), _lift_change(sample, after, weights)
-    found = weaker([beta, lift], ["the beta", "the lift of a positive year"])
+    found = weakest([beta, lift], ["the beta", "the lift of a positive year"])
     if not found.uninformative:
         found = replace(found, power=_joint_power(sample, after, beta, lift))
     notes = (
@@ -188,7 +188,7 @@ def _joint_power(sample: ClaimSample, after: np.ndarray, beta: Evidence, lift: E
     """Chance that both parts are shown if the beta halved and the lift went to zero."""
     one = np.ones((1, len(after)))
     effects = (
-        0.5 * float(dimson_beta(*sample.returns.T, one * ~after)[0]) / standard_error(beta),
+        0.5 * float(dimson_beta(*legs(sample.returns), one * ~after)[0]) / standard_error(beta),
         float(_lift(sample, one * ~after)[0]) / standard_error(lift),
     )
     shown = np.ones(sample.n_boot, dtype=bool)
@@ -208,14 +208,15 @@ def _beta_in_states(sample: ClaimSample, weights: Array) -> str:
     volatility = pd.Series(benchmark).rolling(63).std()
     turbulent = (volatility > volatility.expanding().median()).shift(1)
     calm, storm = (turbulent == state for state in (False, True))
-    texts = [
-        in_words(*bootstrap(lambda w, s=state: dimson_beta(asset, benchmark, w * s), weights))
-        for state in (calm.to_numpy(), storm.to_numpy())
-    ]
+
+    def read(state: pd.Series) -> str:
+        rows = state.to_numpy()
+        return in_words(*bootstrap(lambda w: dimson_beta(asset, benchmark, w * rows), weights))
+
     return (
         f"Rolling 252-row beta {rolling[-1]:.2f} now, {np.nanmin(rolling):.2f} to "
-        f"{np.nanmax(rolling):.2f} so far; {texts[0]} when the benchmark is calm, {texts[1]} when "
-        "its 63-row volatility is above its median to date."
+        f"{np.nanmax(rolling):.2f} so far; {read(calm)} when the benchmark is calm, {read(storm)} "
+        "when its 63-row volatility is above its median to date."
     )
 
 
@@ -232,7 +233,7 @@ def _later_beta(sample: ClaimSample) -> str:
     later = later_returns(sample).to_numpy()
     if len(later) < 42:
         return ""
-    beta = float(dimson_beta(*later.T, np.ones((1, len(later))))[0])
+    beta = float(dimson_beta(*legs(later), np.ones((1, len(later))))[0])
     r = float(np.corrcoef(later.T)[0, 1])
     return f"beta {beta:.2f}, correlation {r:.2f} in {len(later)} later rows"
 
@@ -245,10 +246,8 @@ def beta_above(sample: ClaimSample, *, basis: Basis, level: float) -> Evidence:
     asset, benchmark = sample.returns.T
     weights = draws(sample.rows, len(asset))
     estimate, replicates = bootstrap(lambda w: dimson_beta(asset, benchmark, w), weights)
-    same, three = (
-        bootstrap(lambda w, k=rows: overlapping_beta(sample.returns, k, w), weights)
-        for rows in (1, 3)
-    )
+    same = bootstrap(lambda w: overlapping_beta(sample.returns, 1, w), weights)
+    three = bootstrap(lambda w: overlapping_beta(sample.returns, 3, w), weights)
     usual = np.abs(benchmark) <= np.quantile(np.abs(benchmark), 0.99)
     trimmed = bootstrap(lambda w: dimson_beta(asset, benchmark, w * usual), weights)
     note = (
@@ -317,7 +316,7 @@ def _stress_figures(
 ) -> dict[str, tuple[float, Array]]:
     """Figures of the rows on one side of the date; the quantiles are those of all rows."""
     three = overlapping(sample.returns, 3)
-    three[:2] = three[2]
+    three[:2] = np.inf  # no three rows yet: below no threshold
 
     def read(rows: np.ndarray) -> dict[str, Array]:
         here = side[rows]
@@ -347,7 +346,7 @@ def _later_stress(sample: ClaimSample, stress: float) -> str:
     bad = later[:, 1] < np.quantile(sample.returns[:, 1], stress)
     if bad.sum() < 3:
         return ""
-    beta = float(downside_beta(later[:, 0][bad], later[:, 1][bad], np.inf))
+    beta = float(downside_beta(*legs(later[bad]), np.inf))
     return f"downside beta {beta:.2f} on {int(bad.sum())} later stress days"
 
 

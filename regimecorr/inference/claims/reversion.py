@@ -78,10 +78,13 @@ def gap_narrows(
     windows = resolve(sample.dates, SHORT, LONG, horizon)
     gap = _own_gap(sample)
     observed = float(_narrowed(gap[None], windows, extreme, horizon)[0])
-    note = _ties(sample, gap)
+    note, since = _ties(sample, gap), _narrowed_since(sample, windows, extreme, horizon)
     if not np.isfinite(observed):
         return Evidence(
-            test=test, uninformative=f"no gap of {extreme:g} with a horizon after it", note=note
+            test=test,
+            uninformative=f"no gap of {extreme:g} with a horizon after it",
+            out_of_sample=since,
+            note=note,
         )
     alone = _gaps(sample.histories("independent"))
     null = _narrowed(alone, windows, extreme, horizon)
@@ -100,7 +103,7 @@ def gap_narrows(
         lower=lower,
         upper=upper,
         contradicted=upper < 0.5,
-        out_of_sample=_narrowed_since(sample, windows, extreme, horizon),
+        out_of_sample=since,
         note=f"walks narrow on {np.nanmean(null):.0%} of such days, gaps with a half-life of "
         f"{horizon // 2} rows on {np.nanmean(truth):.0%} (power against these); {note}",
     )
@@ -186,8 +189,8 @@ def _ties(sample: ClaimSample, gap: Array) -> str:
         f"reject on {false:.0%} and {loose:.0%} of histories; Johansen's trace "
         f"{trace.statistics[0]:.1f} ({trace.critical_values[0]:.1f}) and "
         f"{trace.statistics[1]:.1f} ({trace.critical_values[1]:.1f}), rank {trace.rank}; "
-        f"half-life {_count(back.median)} rows [{_count(back.lower)}, {_count(back.upper)}], by least squares, biased, "
-        f"{_count(back.least_squares)}"
+        f"half-life {_count(back.median)} rows [{_count(back.lower)}, {_count(back.upper)}], by "
+        f"least squares, biased, {_count(back.least_squares)}"
     )
 
 

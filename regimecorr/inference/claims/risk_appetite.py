@@ -114,22 +114,22 @@ def _note(
     weights: Array,
     likely: float,
 ) -> str:
-    parts = []
-    for name, values in states.items():
-        here = values.to_numpy()
-        r, not_r = (
-            bootstrap(lambda w, s=(here == state): correlation(x, y, w * s), weights)[0]
-            for state in (1.0, 0.0)
-        )
-        parts.append(f"{name} {r:.2f} ({not_r:.2f})")
+    one = np.ones((1, len(x)))
+
+    def read(rows: np.ndarray) -> float:
+        return float(correlation(x, y, one * rows)[0])
+
+    parts = [
+        f"{name!s} {read((values == 1.0).to_numpy()):.2f} ({read((values == 0.0).to_numpy()):.2f})"
+        for name, values in states.items()
+    ]
+    recently = on & (np.arange(len(on)) >= len(on) - _RECENT)
+    recent = bootstrap(lambda w: correlation(x, y, w * recently), weights)
     contrast = bootstrap(lambda w: correlation(x, y, w * on) - correlation(x, y, w * off), weights)
-    recent = bootstrap(
-        lambda w: correlation(x, y, w * (on & (np.arange(len(on)) >= len(on) - _RECENT))), weights
-    )
     return (
         f"Risk-on: most of {', '.join(states.columns)} say so at the close before; {on.sum()} "
-        f"rows, against {off.sum()} risk-off. Risk-on less risk-off {in_words(*contrast)}. By state, on "
-        f"(off): {', '.join(parts)}. In risk-on states of the last {_RECENT} rows "
+        f"rows, against {off.sum()} risk-off. Risk-on less risk-off {in_words(*contrast)}. By "
+        f"state, on (off): {', '.join(parts)}. In risk-on states of the last {_RECENT} rows "
         f"{in_words(*recent)}. Daily returns of closes hours apart understate correlation. "
         f"Power: if it were {likely:g}. Block bootstrap."
     )
@@ -141,7 +141,7 @@ def _later(sample: ClaimSample) -> str:
     rows = (together.index > sample.dates[-1]) & (together == 1.0).to_numpy()
     if rows.sum() < 21:
         return ""
-    r = sample.whole.returns[rows].corr().iloc[0, 1]
+    r = float(np.corrcoef(sample.whole.returns[rows].to_numpy().T)[0, 1])
     return f"correlation {r:.2f} in {int(rows.sum())} later risk-on rows"
 
 

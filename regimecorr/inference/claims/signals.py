@@ -7,15 +7,24 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from regimecorr.context.momentum import macd, relative_strength, trailing_return
 from regimecorr.data.alignment import AlignedPair
-from regimecorr.data.windows import Window, first_rows, in_words, resolve, window_size
+from regimecorr.data.windows import Window, first_rows, resolve, window_size
+from regimecorr.data.windows import in_words as window_in_words
 from regimecorr.events import Basis, DivergenceRule, legs, series_on_basis, state_history
 from regimecorr.inference.blocks import block_length
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
-from regimecorr.inference.claims.weights import draws, longer_blocks, mean_of
+from regimecorr.inference.claims.weights import (
+    bootstrap,
+    draws,
+    in_words,
+    interval,
+    longer_blocks,
+    mean_of,
+)
 from regimecorr.inference.nested import clark_west, expanding_coefficients
 from regimecorr.kernels.rolling import rolling_pearson_from
 from regimecorr.models.base import Array
@@ -49,7 +58,7 @@ class Comparison:
         as it is not, the forecast is the one without it (Campbell and Thompson 2008).
         """
         both = np.column_stack([known, signal])
-        known = np.where(np.isfinite(both).all(axis=1)[:, None], known, np.nan)
+        known = np.where(np.asarray(np.isfinite(both).all(axis=1))[:, None], known, np.nan)
         smaller = expanding_coefficients(known, outcome, horizon, first)
         larger = expanding_coefficients(both, outcome, horizon, first)
         without = (known * smaller).sum(axis=1)
@@ -57,9 +66,9 @@ class Comparison:
         return cls(outcome, without, np.where(helps, (both * larger).sum(axis=1), without))
 
     @property
-    def scored(self) -> np.ndarray:
+    def scored(self) -> npt.NDArray[np.bool_]:
         """Rows with both forecasts and an outcome."""
-        return np.isfinite(self.outcome + self.without + self.with_signal)
+        return np.asarray(np.isfinite(self.outcome + self.without + self.with_signal))
 
     @property
     def plain_gain(self) -> float:
@@ -70,18 +79,24 @@ class Comparison:
         )
         return float(1.0 - next(errors) / next(errors))
 
-    def evidence(self, sample: ClaimSample, horizon: int, **rest: object) -> Evidence:
-        """Adjusted gain of the signal, with blocks that are longer than the horizon."""
+    def evidence(
+        self, sample: ClaimSample, horizon: int, *, test: str, note: str = "", wrong: bool = False
+    ) -> Evidence:
+        """Adjusted gain of the signal, with blocks that are longer than the horizon.
+
+        ``wrong`` says that outcomes were on the other side of the claim.
+        """
         rows = self.scored
         if not np.any(self.with_signal[rows] != self.without[rows]):
             reason = "the signal was on the wrong side whenever it could have been used"
-            return Evidence(uninformative=reason, **rest)  # type: ignore[arg-type]
+            return Evidence(test=test, note=note, uninformative=reason, contradicted=wrong)
         gain = np.where(rows, clark_west(self.outcome, self.without, self.with_signal), 0.0)
         error = float(np.mean((self.outcome[rows] - self.without[rows]) ** 2))
         block = block_length(gain[rows])
         weights = draws(longer_blocks(sample, 2.0 * horizon, block), len(rows)) * rows
         replicates = mean_of(gain, weights) / error
-        return from_bootstrap(float(gain[rows].mean()) / error, replicates, **rest)
+        found = from_bootstrap(float(gain[rows].mean()) / error, replicates, test=test, note=note)
+        return replace(found, contradicted=wrong)
 
 
 def next_return(returns: Array, horizon: int) -> Array:
@@ -91,6 +106,15 @@ def next_return(returns: Array, horizon: int) -> Array:
     if returns.size > horizon:
         out[:-horizon] = total[horizon + 1 :] - total[1:-horizon]
     return out
+
+
+def difference(sample: ClaimSample, on: Array, outcome: Array, horizon: int) -> tuple[float, Array]:
+    """Mean outcome with the signal less without it, and its bootstrap values (n_boot,)."""
+    known = np.isfinite(on) & np.isfinite(outcome)
+    values = np.where(known, outcome, 0.0)
+    weights = draws(longer_blocks(sample, 2.0 * horizon, 1.0), len(on))
+    yes, no = known & (on == 1.0), known & (on == 0.0)
+    return bootstrap(lambda w: mean_of(values, w * yes) - mean_of(values, w * no), weights)
 
 
 # --- 11 --------------------------------------------------------------------------------------
@@ -120,14 +144,15 @@ def momentum_signal(
     compared = Comparison.of(outcome, np.ones((len(on), 1)), on, horizon, first)
     if compared.scored.sum() < FEWEST // 2:
         return Evidence(test=test, uninformative="too few forecasts could be scored")
+    more = difference(sample, on, outcome, horizon)
     note = (
         f"{compared.scored.sum()} forecasts, expanding; Clark and West's adjusted gain as a share "
-        f"of the squared error, unadjusted {compared.plain_gain:.3f}. {_means(on, outcome)}. "
-        f"{_within_divergences(sample, on, horizon)} Indicators on the pair's common days; blocks "
-        "of two horizons."
+        f"of the squared error, unadjusted {compared.plain_gain:.3f}. {_means(on, outcome)}, "
+        f"difference {in_words(*more)}. {_within_divergences(sample, on, horizon)} Indicators on "
+        "the pair's common days; blocks of two horizons."
     )
     return replace(
-        compared.evidence(sample, horizon, test=test, note=note),
+        compared.evidence(sample, horizon, test=test, note=note, wrong=interval(more[1])[1] < 0.0),
         out_of_sample=_later_signal(sample, neutral, horizon),
     )
 
@@ -221,28 +246,21 @@ def _one_window(
     outcome = next_return(sample.returns[:, 0], horizon)
     reason = _too_rare(strong, outcome, FIRST + FEWEST)
     if reason:
-        text = f"{in_words(window)} window: {reason}"
+        text = f"{window_in_words(window)} window: {reason}"
         return Evidence(test=test, uninformative=text), f"{text}."
     trend = _trend(sample.pair)
     known = np.column_stack([np.ones(len(trend)), trend])
     compared = Comparison.of(outcome, known, trend * strong, horizon)
-    follow = [
-        float(
-            np.nanmean(outcome[(strong == state) & np.isfinite(trend)] * _at(trend, strong, state))
-        )
-        for state in (1.0, 0.0)
-    ]
+    follow = outcome * trend
+    more = difference(sample, strong, follow, horizon)
     note = (
-        f"{in_words(window)} window: strong on {np.nanmean(strong):.0%} of days, out-of-sample "
-        f"gain {compared.plain_gain:.3f} unadjusted; the asset's next return in the direction of "
-        f"the benchmark's trend {follow[0]:.3f} when strong, {follow[1]:.3f} otherwise; "
+        f"{window_in_words(window)} window: strong on {np.nanmean(strong):.0%} of days, "
+        f"out-of-sample gain {compared.plain_gain:.3f} unadjusted; in the direction of the "
+        f"benchmark's trend: {_means(strong, follow).lower()}, difference {in_words(*more)}; "
         f"{_next_correlation(sample, strong, horizon)}."
     )
-    return compared.evidence(sample, horizon, test=test), note
-
-
-def _at(trend: Array, strong: Array, state: float) -> Array:
-    return trend[(strong == state) & np.isfinite(trend)]
+    wrong = interval(more[1])[1] < 0.0
+    return compared.evidence(sample, horizon, test=test, wrong=wrong), note
 
 
 def _strong(pair: AlignedPair, basis: Basis, level: float, window: Window) -> Array:
@@ -282,13 +300,13 @@ def _next_correlation(sample: ClaimSample, strong: Array, horizon: int) -> str:
 
 def _best(found: Sequence[Evidence]) -> Evidence:
     """Evidence of the window with the largest statistic, against the largest of the replicates."""
-    usable = [part for part in found if not part.uninformative]
+    usable = [part for part in found if part.replicates.size]
+    refuted = all(part.contradicted for part in found)
     if not usable:
-        return found[0]
+        return replace(found[0], contradicted=refuted)
     best = max(usable, key=lambda part: part.statistic)
     replicates = np.max([part.replicates for part in usable], axis=0)
     pvalue, least = upper_tail(best.statistic, replicates)
-    refuted = all(part.contradicted for part in usable) and len(usable) == len(found)
     return replace(
         best, replicates=replicates, pvalue=pvalue, min_pvalue=least, contradicted=refuted
     )
@@ -303,7 +321,8 @@ def _later_strength(
     strong = _strong(sample.whole, basis, level, window)
     follow = next_return(returns[:, 0], horizon) * _trend(sample.whole)
     follow[: len(sample.returns)] = np.nan
-    return f"{in_words(window)} window: {_means(strong, follow).lower()} in the trend's direction"
+    told = _means(strong, follow).lower()
+    return f"{window_in_words(window)} window: {told} in the direction of the trend"
 
 
 TESTS: dict[str, ClaimTest] = {

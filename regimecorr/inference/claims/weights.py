@@ -139,21 +139,18 @@ def standard_error(evidence: Evidence, null: float = 0.0) -> float:
     return abs((evidence.estimate - null) / evidence.statistic) if evidence.statistic else np.nan
 
 
-def weaker(parts: Sequence[Evidence], names: Sequence[str], **rest: object) -> Evidence:
+def weakest(parts: Sequence[Evidence], names: Sequence[str]) -> Evidence:
     """Evidence of a claim that says several things at once: that of the part with the least.
 
     Every part must be shown, so the largest p-value is that of the whole (intersection-union).
     One refuted part refutes the whole.
     """
-    unknown = [part for part in parts if part.uninformative]
-    if unknown:
-        return replace(unknown[0], **rest)  # type: ignore[arg-type]
-    worst = int(np.argmin([part.statistic for part in parts]))
-    contradicted = any(part.contradicted for part in parts)
-    if contradicted:
-        worst = next(i for i, part in enumerate(parts) if part.contradicted)
-    test = f"{parts[worst].test} (the weaker part of the claim: {names[worst]})"
-    return replace(parts[worst], test=test, contradicted=contradicted, **rest)  # type: ignore[arg-type]
+    refuted = [i for i, part in enumerate(parts) if part.contradicted]
+    unknown = [i for i, part in enumerate(parts) if part.uninformative]
+    least = int(np.argmin([part.statistic for part in parts]))
+    told = (refuted or unknown or [least])[0]
+    test = f"{parts[told].test} (the weakest part of the claim: {names[told]})"
+    return replace(parts[told], test=test)
 
 
 def known_since(dates: pd.DatetimeIndex, since: str) -> np.ndarray:

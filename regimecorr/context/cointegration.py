@@ -1,0 +1,396 @@
+"""Does a pair of prices return to each other: cointegration tests, half-life of the gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_triangular
+from scipy.signal import lfilter
+
+from regimecorr.errors import DataError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Level: TypeAlias = Literal["10%", "5%", "1%"]
+
+FEWEST_ROWS = 60
+#: Distances from a unit root, in n (1 - phi), at which the law of the estimate is simulated.
+_DISTANCES = np.array([0.0, 1, 2, 3.5, 5, 7, 9, 12, 15, 19, 24, 30, 37, 46, 58, 75, 100, 140, 200])
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRootTest:
+    """A test of the null hypothesis that nothing pulls a series back.
+
+    Attributes
+    ----------
+    statistic : float
+        Dickey and Fuller's t; small values speak against the null hypothesis.
+    pvalue : float
+        By MacKinnon's response surface.
+    critical_value : float
+        At 5 %, for this many rows (MacKinnon 2010).
+    lags : int
+        Lagged changes in the regression, chosen by AIC.
+    beta : float
+        Slope of the asset's log price on the benchmark's; 1 where it was not estimated.
+    """
+
+    statistic: float
+    pvalue: float
+    critical_value: float
+    lags: int
+    beta: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTest:
+    """Johansen's trace test of two series.
+
+    Attributes
+    ----------
+    statistics, critical_values : tuple of float
+        For at most 0 and at most 1 cointegrating relations, at 5 %.
+    rank : int
+        Number of relations that the sequence of tests finds: 0 (none), 1, or 2 (no unit root).
+    """
+
+    statistics: tuple[float, float]
+    critical_values: tuple[float, float]
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """Rows in which half of a deviation is gone, if the series is autoregressive of order one.
+
+    Attributes
+    ----------
+    least_squares : float
+        From the least-squares slope, which is biased towards reversion (Kendall 1954).
+    corrected : float
+        With Kendall's correction ``phi + (1 + 3 phi) / n``; infinite at 1 or above.
+    median, lower, upper : float
+        Median-unbiased, with its interval; infinite where a unit root is as likely.
+    phi : float
+        The least-squares slope.
+    ci_prob : float
+        Mass of the interval.
+    """
+
+    least_squares: float
+    corrected: float
+    median: float
+    lower: float
+    upper: float
+    phi: float
+    ci_prob: float
+
+
+class _Regression(NamedTuple):
+    statistic: float
+    lags: int
+
+
+def engle_granger(log_prices: Array) -> UnitRootTest:
+    """Test a pair for cointegration with an estimated slope (Engle and Granger 1987).
+
+    The residuals of the asset's log price on a constant and the benchmark's are tested for a unit
+    root; MacKinnon's critical values allow for the estimated slope.
+
+    Parameters
+    ----------
+    log_prices : ndarray of shape (n_rows, 2)
+        Log prices of asset and benchmark.
+
+    Returns
+    -------
+    UnitRootTest
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 60 rows, values are not finite, a price is constant, or the legs
+        are one series up to scale.
+
+    References
+    ----------
+    MacKinnon, J. G. (2010). Critical values for cointegration tests. Queen's University, working
+    paper 1227.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.context.cointegration import engle_granger
+    >>> rng = np.random.default_rng(0)
+    >>> walk = np.cumsum(0.01 * rng.standard_normal(800))
+    >>> tied = np.column_stack([walk + 0.02 * rng.standard_normal(800), walk])
+    >>> engle_granger(tied).pvalue < 0.01
+    True
+    """
+    values = _checked(log_prices, 2)
+    x = np.column_stack([np.ones(len(values)), values[:, 1]])
+    coefficients, *_ = np.linalg.lstsq(x, values[:, 0], rcond=None)
+    residual = values[:, 0] - x @ coefficients
+    if np.ptp(residual) <= 1e-9 * np.ptp(values[:, 0]):
+        raise DataError("The legs are one series up to scale; there is no gap between them.")
+    # The constant is in the first step, so the second has none.
+    return _judged(_dickey_fuller(residual, constant=False), 2, len(values), coefficients[1])
+
+
+def gap_unit_root(gap: Array) -> UnitRootTest:
+    """Test whether a given gap has a unit root (augmented Dickey-Fuller, with a constant).
+
+    For the log-price gap, whose slope of one is not estimated.
+
+    Parameters
+    ----------
+    gap : ndarray of shape (n_rows,)
+        For example the asset's log price less the benchmark's.
+
+    Returns
+    -------
+    UnitRootTest
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 60 rows, values are not finite, or the gap is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.context.cointegration import gap_unit_root
+    >>> walk = np.cumsum(np.random.default_rng(1).standard_normal(500))
+    >>> gap_unit_root(walk).pvalue > 0.05
+    True
+    """
+    values = _checked(gap, 1)
+    return _judged(_dickey_fuller(values, constant=True), 1, len(values), 1.0)
+
+
+def johansen(log_prices: Array, lags: int = 1) -> TraceTest:
+    """Johansen's (1991) trace test of a pair, with a constant.
+
+    Parameters
+    ----------
+    log_prices : ndarray of shape (n_rows, 2)
+        Log prices of asset and benchmark.
+    lags : int, default 1
+        Lagged changes in the vector error correction model.
+
+    Returns
+    -------
+    TraceTest
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 60 rows, values are not finite, a price is constant, or ``lags``
+        does not fit.
+
+    References
+    ----------
+    Johansen, S. (1991). Estimation and hypothesis testing of cointegration vectors in Gaussian
+    vector autoregressive models. Econometrica 59, 1551-1580.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.context.cointegration import johansen
+    >>> rng = np.random.default_rng(0)
+    >>> walk = np.cumsum(0.01 * rng.standard_normal(800))
+    >>> johansen(np.column_stack([walk + 0.02 * rng.standard_normal(800), walk])).rank
+    1
+    """
+    from statsmodels.tsa.coint_tables import c_sjt
+
+    values = _checked(log_prices, 2)
+    if not 0 <= lags <= len(values) // 10:
+        raise DataError(f"lags={lags} must be 0 to {len(values) // 10} with {len(values)} rows.")
+    eigenvalues, n = _canonical_correlations(values, lags)
+    terms = -n * np.log1p(-eigenvalues)
+    statistics = (float(terms.sum()), float(terms[1]))
+    critical = (float(c_sjt(2, 0)[1]), float(c_sjt(1, 0)[1]))
+    # The tests are made in order; the first that does not reject gives the rank.
+    rank = 0
+    while rank < 2 and statistics[rank] > critical[rank]:
+        rank += 1
+    return TraceTest(statistics, critical, rank)
+
+
+def _canonical_correlations(values: Array, lags: int) -> tuple[Array, int]:
+    """Squared canonical correlations (2,) of changes and levels, largest first, and their rows.
+
+    A constant and the lagged changes are partialled out of both.
+    """
+    changes = np.diff(values, axis=0)
+    n = len(changes) - lags
+    short = [changes[lags - k : len(changes) - k] for k in range(1, lags + 1)]
+    q, _ = np.linalg.qr(np.column_stack([np.ones(n), *short]))
+    now, before = (x - q @ (q.T @ x) for x in (changes[lags:], values[lags:-1]))
+    # Orthonormal bases of both; their cross product has the correlations as singular values.
+    bases = [np.linalg.qr(x)[0] for x in (now, before)]
+    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False) ** 2, n
+
+
+def half_life(
+    gap: Array,
+    ci_prob: float = 0.95,
+    n_sim: int = 500,
+    rng: int | np.random.Generator | None = 0,
+) -> HalfLife:
+    """Half-life of a gap, with an interval that is honest near a unit root.
+
+    Least squares makes every series look as if it returned to its mean: for a random walk of n rows
+    the expected slope is about 1 - 5.3 / n, a half-life of 0.13 n. So the slope's law is simulated
+    for autoregressions at several distances from a unit root, the root included, and the interval
+    holds those that could have given the estimate (Andrews 1993); its middle is median-unbiased.
+
+    Parameters
+    ----------
+    gap : ndarray of shape (n_rows,)
+        The deviation, by row.
+    ci_prob : float, default 0.95
+        Mass of the interval.
+    n_sim : int, default 500
+        Simulated series at each distance, at least 100.
+    rng : int, Generator or None, default 0
+        Seed or generator.
+
+    Returns
+    -------
+    HalfLife
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 60 rows, values are not finite, the gap is constant, or the options
+        cannot be used.
+
+    References
+    ----------
+    Andrews, D. W. K. (1993). Exactly median-unbiased estimation of first order autoregressive/unit
+    root models. Econometrica 61, 139-165. Kendall, M. G. (1954). Note on bias in the estimation of
+    autocorrelation. Biometrika 41, 403-404.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.context.cointegration import half_life
+    >>> walk = np.cumsum(np.random.default_rng(1).standard_normal(500))
+    >>> half_life(walk).upper
+    inf
+    """
+    values = _checked(gap, 1)
+    if not 0.0 < ci_prob < 1.0:
+        raise DataError(f"ci_prob={ci_prob} must lie between 0 and 1, for example 0.95.")
+    if n_sim < 100:
+        raise DataError(f"n_sim={n_sim} must be at least 100.")
+    n = values.size
+    phi = float(_slopes(values[None])[0])
+    tail = 0.5 * (1.0 - ci_prob)
+    law = _slope_law(n, n_sim, np.random.default_rng(rng), [tail, 0.5, 1.0 - tail])
+    # The distance at which the estimate is each quantile; the upper one is the nearest to the root.
+    far, middle, near = (float(_invert(phi, quantile)) for quantile in law)
+    return HalfLife(
+        least_squares=_rows(phi),
+        corrected=_rows(phi + (1.0 + 3.0 * phi) / n),
+        median=_rows(1.0 - middle / n),
+        lower=_rows(1.0 - near / n),
+        upper=_rows(1.0 - far / n),
+        phi=phi,
+        ci_prob=ci_prob,
+    )
+
+
+def _rows(phi: float) -> float:
+    if phi >= 1.0:
+        return float("inf")
+    return float(np.log(0.5) / np.log(phi)) if phi > 0.0 else 0.0
+
+
+def _slopes(series: Array) -> Array:
+    """Least-squares slope (k,) of each row of (k, n) series on its own past, with a constant."""
+    before, after = series[:, :-1], series[:, 1:]
+    centred = before - before.mean(axis=1, keepdims=True)
+    slopes: Array = np.sum(centred * after, axis=1) / np.sum(centred**2, axis=1)
+    return slopes
+
+
+def _slope_law(n: int, n_sim: int, rng: np.random.Generator, probabilities: list[float]) -> Array:
+    """Quantiles (k, n_distances) of the slope of autoregressions of ``n`` rows, by distance."""
+    shocks, first = rng.standard_normal((n_sim, n)), rng.standard_normal(n_sim)
+    out = np.empty((len(probabilities), _DISTANCES.size))
+    for j, distance in enumerate(_DISTANCES):
+        phi = max(1.0 - distance / n, 0.0)
+        # The first value is stationary; at the root the slope does not depend on it.
+        shocks[:, 0] = first / np.sqrt(1.0 - phi**2) if phi < 1.0 else first
+        out[:, j] = np.quantile(_slopes(lfilter([1.0], [1.0, -phi], shocks)), probabilities)
+    return out
+
+
+def _invert(phi: float, quantile: Array) -> float:
+    """Distance at which a falling quantile function takes the value ``phi``."""
+    falling = np.minimum.accumulate(quantile)
+    return float(np.interp(-phi, -falling, _DISTANCES))
+
+
+def _judged(regression: _Regression, n_series: int, n: int, beta: float) -> UnitRootTest:
+    from statsmodels.tsa.adfvalues import mackinnoncrit, mackinnonp
+
+    return UnitRootTest(
+        regression.statistic,
+        float(mackinnonp(regression.statistic, regression="c", N=n_series)),
+        float(mackinnoncrit(N=n_series, regression="c", nobs=n - 1)[1]),
+        regression.lags,
+        float(beta),
+    )
+
+
+def _dickey_fuller(values: Array, constant: bool) -> _Regression:
+    """Augmented Dickey-Fuller t, lags by AIC among those of Schwert's rule on common rows."""
+    n = values.size
+    most = min(int(np.ceil(12.0 * (n / 100.0) ** 0.25)), n // 2 - 3)
+    y, x = _design(values, most, constant)
+    fixed = x.shape[1] - most
+    # One factorisation serves all nested regressions.
+    q, _ = np.linalg.qr(x)
+    explained = np.cumsum((q.T @ y) ** 2)
+    sizes = np.arange(fixed, x.shape[1] + 1)
+    residual = y @ y - explained[sizes - 1]
+    aic = y.size * np.log(residual) + 2.0 * sizes
+    lags = int(np.argmin(aic))
+    y, x = _design(values, lags, constant)
+    q, r = np.linalg.qr(x)
+    coefficients = solve_triangular(r, q.T @ y)
+    error = y - x @ coefficients
+    inverse = solve_triangular(r, np.eye(r.shape[0]))
+    scale = error @ error / (y.size - x.shape[1])
+    return _Regression(float(coefficients[0] / np.sqrt(scale * (inverse[0] @ inverse[0]))), lags)
+
+
+def _design(values: Array, lags: int, constant: bool) -> tuple[Array, Array]:
+    """Changes, and their regressors: the level before, a constant, lagged changes."""
+    changes = np.diff(values)
+    columns = [values[lags:-1]]
+    if constant:
+        columns.append(np.ones(changes.size - lags))
+    columns += [changes[lags - k : changes.size - k] for k in range(1, lags + 1)]
+    return changes[lags:], np.column_stack(columns)
+
+
+def _checked(values: Array, ndim: int) -> Array:
+    out = np.asarray(values, dtype=np.float64)
+    if out.ndim != ndim or (ndim == 2 and out.shape[1] != 2):
+        wanted = "(n_rows, 2)" if ndim == 2 else "(n_rows,)"
+        raise DataError(f"The values have shape {out.shape}; they must have shape {wanted}.")
+    if len(out) < FEWEST_ROWS:
+        raise DataError(f"There are {len(out)} rows; at least {FEWEST_ROWS} are needed.")
+    if not np.all(np.isfinite(out)):
+        raise DataError("The values must be finite; leave out rows with missing prices.")
+    if np.any(np.ptp(out, axis=0) <= 1e-12 * np.abs(out).max(axis=0)):
+        raise DataError("A series does not move, so nothing could pull it back.")
+    return out
