@@ -153,16 +153,16 @@ class FittedWorld:
 def make_worlds(
     nulls: Sequence[NullName | CorrelationModel[Any]],
     returns: pd.DataFrame,
-    margins: GARCH,
+    margins: GARCH | MarginsResult,
     break_levels: tuple[float | None, float] = (None, 0.0),
 ) -> dict[str, World]:
-    """Worlds by name, fitted to the returns; they share one fit of the margins.
+    """Worlds by name, fitted to the returns; they share one fit of the margins, made here or given.
 
     ``break_levels`` are the correlations of "break" before (None: that of the sample) and after.
     """
     if not nulls:
         raise ModelError(f"nulls is empty; name worlds of {', '.join(NULLS)}.")
-    fitted = margins.fit(returns)
+    fitted = margins.fit(returns) if isinstance(margins, GARCH) else margins
     worlds: dict[str, World] = {}
     for null in nulls:
         name = null if isinstance(null, str) else type(null).__name__

@@ -29,7 +29,6 @@ from regimecorr.inference.claims.weights import (
     overlapping,
     partial_correlation_of,
     standard_error,
-    standardized,
     weakest,
 )
 from regimecorr.inference.judgement import LEVEL
@@ -99,7 +98,7 @@ def events_changed_it(sample: ClaimSample, *, basis: Basis, window: int | None =
         f"change of the correlation of standardized returns at the events, {side} on either side, "
         "largest statistic; null: none changed it"
     )
-    z, weights = standardized(sample), draws(sample.rows, len(sample.returns))
+    z, weights = sample.margins.z, draws(sample.rows, len(sample.returns))
     tests = _tests_of_events(sample, z, window, weights)
     if not tests:
         return Evidence(

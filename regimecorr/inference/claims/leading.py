@@ -9,7 +9,7 @@ from regimecorr.errors import DataError
 from regimecorr.events import Basis
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
-from regimecorr.inference.claims.weights import later_returns, standardized
+from regimecorr.inference.claims.weights import later_returns
 from regimecorr.inference.judgement import LEVEL
 from regimecorr.models.base import Array
 
@@ -33,7 +33,7 @@ def leads_or_lags(sample: ClaimSample, *, basis: Basis, max_lag: int) -> Evidenc
     n = len(sample.returns)
     if n < _FEWEST_ROWS + max_lag:
         return Evidence(test=test, uninformative=f"{n} rows are too few for {max_lag} lags")
-    z = standardized(sample)
+    z = sample.margins.z
     lags = np.concatenate([np.arange(-max_lag, 0), np.arange(1, max_lag + 1)])
     found = cross_correlation(z[:, 0], z[:, 1], lags, sample.rows)
     counted = np.abs(lags) >= 2

@@ -15,7 +15,7 @@ from regimecorr.inference.blocks import block_length, resampled_rows
 from regimecorr.inference.claims.table import Event
 from regimecorr.inference.nulls import NULLS, World, make_worlds
 from regimecorr.models.base import IntArray
-from regimecorr.models.margins import GARCH
+from regimecorr.models.margins import GARCH, MarginsResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class ClaimSample:
     peer, market : str or None
         Columns of ``others``: another asset of the asset's kind (BTC), the market (S&P 500).
     macro : DataFrame or None
-        Macro series by the date on which they were known, to the last row of ``whole``.
+        Macro series by date of observation; a test lags what it uses by its publication delay.
     events : tuple of Event
     n_boot : int
         Bootstrap samples and histories of every world.
@@ -82,9 +82,14 @@ class ClaimSample:
         return np.stack([resampled_rows(n, block, stream) for stream in streams])
 
     @cached_property
+    def margins(self) -> MarginsResult:
+        """GARCH margins of the pair up to the date of the trial."""
+        return GARCH().fit(self.pair.returns)
+
+    @cached_property
     def worlds(self) -> dict[str, World]:
         """The null worlds by name, fitted to the pair."""
-        return make_worlds(NULLS, self.pair.returns, GARCH())
+        return make_worlds(NULLS, self.pair.returns, self.margins)
 
     def histories(self, world: str) -> Array:
         """Log returns (n_boot, n_rows, 2) of histories of a world; made once."""

@@ -19,7 +19,6 @@ from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.judgement import LEVEL
 from regimecorr.models.base import Array, IntArray
-from regimecorr.models.margins import GARCH
 
 #: Weights (n_samples, n_rows) to figures (n_samples,).
 Figure: TypeAlias = Callable[[Array], Array]
@@ -47,11 +46,6 @@ def longer_blocks(sample: ClaimSample, least: float, block: float) -> IntArray:
     mean = float(np.clip(max(least, block), 1.0, n / 3.0))
     streams = sample.generator("rows").spawn(sample.n_boot)
     return np.stack([resampled_rows(n, mean, stream) for stream in streams])
-
-
-def standardized(sample: ClaimSample) -> Array:
-    """Returns (n_rows, 2) divided by their GARCH volatility, means removed."""
-    return GARCH().fit(sample.pair.returns).z
 
 
 def correlation(x: Array, y: Array, weights: Array) -> Array:
