@@ -3,7 +3,8 @@
 Parameters are drawn from the prior, a sample from the parameters, and the posterior of the sample
 is drawn by NUTS. If all is right the rank of every true parameter among its posterior draws is
 uniform. The log-likelihood at the truth is ranked too: it finds errors that parameters miss
-(Modrak et al. 2023). The model is compiled once, the samples are exchanged::
+(Modrak et al. 2023). With joint margins the parameters of the GARCH margins are drawn and ranked
+too, and the samples are returns. The model is compiled once, the samples are exchanged::
 
     python benchmarks/sbc.py [--simulations 200] [--others 100] [--out docs/_results/sbc.json]
 """
@@ -14,15 +15,18 @@ import argparse
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from regimecorr.kernels.garch import garch_paths
 from regimecorr.kernels.paths import correlate
 from regimecorr.models.bayes import RegimePriors, arviz_adapter
 from regimecorr.models.bayes.chains import make_chain
+from regimecorr.models.bayes.joint import JointMargins
 from regimecorr.models.bayes.parameters import ParameterSpace
 from regimecorr.models.bayes.sampling import quiet
 
@@ -37,17 +41,39 @@ MOST_ROUNDS = 5
 
 # Durations that a sample of 400 rows can hold, so that the data speak.
 SHORT = RegimePriors(durations=60.0, break_duration=300.0)
-CASES: dict[str, tuple[str, int, str, RegimePriors]] = {
-    "recurrent, t": ("recurrent", 2, "t", SHORT),
-    "recurrent, normal": ("recurrent", 2, "normal", RegimePriors(durations=(30.0, 120.0))),
-    "recurrent, normal, three regimes": ("recurrent", 3, "normal", SHORT),
-    "change points, t": ("change_point", 2, "t", RegimePriors(durations=200.0)),
-    "nesting, t": ("nesting", 3, "t", SHORT),
+UNEVEN = RegimePriors(durations=(30.0, 120.0))
+ONE_BREAK = RegimePriors(durations=200.0)
+# Units and first variances of the legs are given, and chains begin at one place: mean 0,
+# unconditional variance of the sample, persistence .88, share of alpha .14.
+MARGINS = JointMargins(
+    names=("A", "B"),
+    returns=np.empty((0, 2)),
+    scale=np.array([0.01, 0.02]),
+    backcast=np.array([1e-4, 6e-4]),
+    centre=np.outer([0.0, 0.0, 2.0, -1.8], np.ones(2)),
+    spread=np.outer([0.05, 0.3, 0.4, 0.3], np.ones(2)),
+)
+CASES = {
+    "recurrent, t": ParameterSpace(make_chain("recurrent", 2), SHORT, "t"),
+    "recurrent, normal": ParameterSpace(make_chain("recurrent", 2), UNEVEN, "normal"),
+    "recurrent, normal, three regimes": ParameterSpace(make_chain("recurrent", 3), SHORT, "normal"),
+    "change points, t": ParameterSpace(make_chain("change_point", 2), ONE_BREAK, "t"),
+    "change points, t, joint margins": ParameterSpace(
+        make_chain("change_point", 2), ONE_BREAK, "t", MARGINS
+    ),
+    "nesting, t": ParameterSpace(make_chain("nesting", 3), SHORT, "t"),
 }
 
 
+def holding(space: ParameterSpace, data: np.ndarray) -> ParameterSpace:
+    """The space with these returns in its joint margins, if it has any."""
+    if space.margins is None:
+        return space
+    return replace(space, margins=replace(space.margins, returns=np.ascontiguousarray(data)))
+
+
 def simulate(space: ParameterSpace, values: Mapping[str, Any], n: int, rng: Any) -> np.ndarray:
-    """Residuals (n, 2) of a regime model at one set of values (1, *shape)."""
+    """Residuals (n, 2) at one set of values (1, *shape); returns where margins are joint."""
     draws = space.regimes(values)
     states = np.empty(n, dtype=np.int64)
     for t in range(n):
@@ -57,31 +83,39 @@ def simulate(space: ParameterSpace, values: Mapping[str, Any], n: int, rng: Any)
     nu = draws.nu[0]
     if np.isfinite(nu):
         shocks *= np.sqrt((nu - 2.0) / rng.chisquare(nu, n))[:, None]
-    return correlate(shocks[None], draws.rho[0][states][None])[0]
+    z = correlate(shocks[None], draws.rho[0][states][None])[0]
+    if draws.margins is None:
+        return z
+    only = np.zeros(1, dtype=np.int64)
+    legs = [
+        garch_paths(np.ascontiguousarray(z[None, :, i]), only, *leg, False)[0]
+        for i, leg in enumerate(draws.margins.first())
+    ]
+    return np.column_stack(legs)
 
 
 class Sampler:
     """NUTS on one compiled model, for one sample after the other."""
 
-    def __init__(self, space: ParameterSpace, n_obs: int) -> None:
+    def __init__(self, space: ParameterSpace, n_obs: int = N_OBS) -> None:
         with quiet():
             import pymc as pm
 
             from regimecorr.models.bayes.graph import build_model
 
-            self.space = space
-            self.model, self.data = build_model(space, np.zeros((n_obs, 2)))
+            self.space, self.n_obs = space, n_obs
+            blank = np.zeros((n_obs, 2))
+            self.model, self.data = build_model(holding(space, blank), blank)
             self.step = pm.NUTS(model=self.model, target_accept=0.9)
             self.start = self.model.initial_point()
-            self.values = [v.name for v in self.model.value_vars]
             transformed = self.model.unobserved_value_vars
             wanted = [v for v in transformed if v.name in space.blocks]
             self.names = [v.name for v in wanted]
             self.back = self.model.compile_fn(wanted, on_unused_input="ignore")
 
-    def draw(self, z: np.ndarray, rng: Any, tune: int, draws: int) -> tuple[dict, float]:
+    def draw(self, data: np.ndarray, rng: Any, tune: int, draws: int) -> tuple[dict, float]:
         """Values by block (n, *shape), and the worst effective size."""
-        self.data.set_value(np.ascontiguousarray(z))
+        self.data.set_value(np.ascontiguousarray(data))
         chain_rng = np.random.default_rng(rng.integers(2**31))
         with quiet():
             if hasattr(self.step, "setup_chain"):  # PyMC 6
@@ -120,11 +154,10 @@ def flat(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def ranks(
-    space: ParameterSpace,
+    sampler: Sampler,
     simulations: int,
     *,
     truth: ParameterSpace | None = None,
-    n_obs: int = N_OBS,
     tune: int = 300,
     draws: int = 400,
     seed: int = 0,
@@ -134,21 +167,22 @@ def ranks(
     Parameters are drawn from ``truth``, by default from the prior that the sampler has.
     """
     rng = np.random.default_rng(seed)
-    sampler = Sampler(space, n_obs)
+    space = sampler.space
     source = space if truth is None else truth
     out: dict[str, list[int]] = {}
     short = 0
     for _ in range(simulations):
         true = source.sample(1, rng)
-        z = simulate(space, true, n_obs, rng)
-        values, size = sampler.draw(z, rng, tune, draws)
+        data = simulate(source, true, sampler.n_obs, rng)
+        values, size = sampler.draw(data, rng, tune, draws)
         short += size < WANTED_ESS
         total = len(next(iter(values.values())))
         keep = np.linspace(0, total - 1, N_RANKED).astype(int)
         some = {name: x[keep] for name, x in values.items()}
         ours, theirs = flat(some), flat(true)
-        ours["log_likelihood"] = space.regimes(some).log_likelihood(z)
-        theirs["log_likelihood"] = space.regimes(true).log_likelihood(z)
+        own = holding(space, data)
+        ours["log_likelihood"] = own.regimes(some).log_likelihood(data)
+        theirs["log_likelihood"] = own.regimes(true).log_likelihood(data)
         for name, column in ours.items():
             out.setdefault(name, []).append(int((column < theirs[name][0]).sum()))
     return out, short
@@ -170,10 +204,17 @@ def judge(found: Mapping[str, list[int]]) -> dict[str, Any]:
 
 def study(case: str, simulations: int, **options: Any) -> dict[str, Any]:
     """Calibration of one case."""
-    chain, k, dist, priors = CASES[case]
-    space = ParameterSpace(make_chain(chain, k), priors, dist)
-    found, short = ranks(space, simulations, **options)
+    found, short = ranks(Sampler(CASES[case]), simulations, **options)
     return {"simulations": simulations, "short_of_ess": short} | judge(found)
+
+
+def write(path: Path, case: str, found: Mapping[str, Any]) -> None:
+    """Put one case into the record; runs of other cases may write beside it."""
+    record: dict[str, Any] = {"n_obs": N_OBS, "draws_ranked": N_RANKED, "bins": BINS, "cases": {}}
+    if path.exists():
+        record = json.loads(path.read_text(encoding="utf-8"))
+    record["cases"][case] = found
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -183,16 +224,13 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    record: dict[str, Any] = {"n_obs": N_OBS, "draws_ranked": N_RANKED, "bins": BINS, "cases": {}}
-    if arguments.out.exists():
-        record = json.loads(arguments.out.read_text(encoding="utf-8"))
     for case in arguments.cases:
         count = arguments.simulations if case.startswith("recurrent, ") else arguments.others
-        record["cases"][case] = study(case, count)
-        p = record["cases"][case]["p_bonferroni"]
+        found = study(case, count)
+        p = found["p_bonferroni"]
         assert math.isfinite(p)
-        print(f"{case}: p {p:.3f}, {record['cases'][case]['short_of_ess']} short", flush=True)
-        arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        print(f"{case}: p {p:.3f}, {found['short_of_ess']} short", flush=True)
+        write(arguments.out, case, found)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from rich.progress import track
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 import regimecorr as rc
+from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import ENTRY_HISTORY, merge_spells
 from regimecorr.errors import RegimeCorrError
-from regimecorr.data.windows import resolve
 from regimecorr.events import fresh_slice, is_structural, state_history
 from regimecorr.kernels.rolling import pearson
 from regimecorr.worlds import World

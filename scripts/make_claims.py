@@ -130,7 +130,8 @@ def trials(record: dict[str, Any]) -> list[str]:
               "negative | all of k |", "|---|---|---|---|---|---|"]  # fmt: skip
     worlds += [
         f"| {w['world']} | {number(w['episodes_per_year'])} | "
-        f"{number(w['resolved_chart'], '.3f')} | {number(w['resolved_fresh'])} | {number(w['turned'])} | {number(w['all_of_k'])} |"
+        f"{number(w['resolved_chart'], '.3f')} | {number(w['resolved_fresh'])} | "
+        f"{number(w['turned'])} | {number(w['all_of_k'])} |"
         for w in chart["worlds"]
     ]
     return [

@@ -237,8 +237,9 @@ def claim_worlds(record: dict) -> list[str]:
         f"rows, {100 * walks['resolved within 126']:.0f} % within 126, median "
         f'{walks["median rows"]:.0f} rows; "5 of 5" is at most '
         f"{walks['likelihood ratio of 5 of 5, at most']:.2f} times as likely with any link as "
-        f"with none. A whole trial ({speed['histories']:,} histories of six worlds, "
-        f"{speed['rows']:,} rows) takes {speed['s']:.0f} s on {speed['jobs']} cores.",
+        f"with none. With {speed['histories']:,} histories of {speed['rows']:,} rows "
+        f"`test_claim` takes {speed['test_claim, s']:.0f} s and `test_claims` "
+        f"{speed['test_claims, s']:.0f} s on {speed['jobs']} cores.",
     ]
 
 

@@ -53,8 +53,9 @@ def test_recorded_walks():
     assert walks["matured a year"] == pytest.approx(0.37, abs=0.03)
     assert walks["resolved within 252"] == pytest.approx(0.97, abs=0.015)
     assert walks["likelihood ratio of 5 of 5, at most"] <= 1.15
-    assert record["speed"]["histories"] == 1000
-    assert record["speed"]["rows"] == 2500
+    speed = record["speed"]
+    assert (speed["histories"], speed["rows"], speed["jobs"]) == (1000, 2500, 2)
+    assert max(speed["test_claim, s"], speed["test_claims, s"]) < 60.0
 
 
 @pytest.mark.parametrize("name", ["break .5 to 0", "DCC .4"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from regimecorr.models.bayes import RegimePriors
 from regimecorr.models.bayes.chains import make_chain
+from regimecorr.models.bayes.joint import BLOCKS
 from regimecorr.models.bayes.parameters import ParameterSpace
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "sbc.py"
@@ -25,19 +27,33 @@ def sbc():
     return module
 
 
-def space(**priors):
-    return ParameterSpace(make_chain("change_point", 2), RegimePriors(**priors), "normal")
+def space(margins=None, **priors):
+    return ParameterSpace(make_chain("change_point", 2), RegimePriors(**priors), "normal", margins)
 
 
 def test_reduced(sbc):
     """Few simulations show gross errors: ranks are uniform, and those under another prior not."""
-    options = {"n_obs": 100, "tune": 100, "draws": 200, "seed": 1}
+    options = {"tune": 100, "draws": 200, "seed": 1}
     priors = {"durations": 60.0, "level": (0.3, 0.3)}
-    right, _ = sbc.ranks(space(**priors), 16, **options)
+    right, _ = sbc.ranks(sbc.Sampler(space(**priors), 100), 16, **options)
     assert set(right) == {"levels[0]", "levels[1]", "leave", "log_likelihood"}
     assert sbc.judge(right)["p_bonferroni"] > LEAST
-    shifted = space(durations=60.0, level=(0.8, 0.05))
+    shifted = sbc.Sampler(space(durations=60.0, level=(0.8, 0.05)), 100)
     wrong, _ = sbc.ranks(shifted, 8, truth=space(**priors), **options)
+    assert sbc.judge(wrong)["p_bonferroni"] < LEAST
+
+
+def test_reduced_joint(sbc, monkeypatch):
+    """Margins are ranked with the rest; volatilities in other units do not pass."""
+    monkeypatch.setattr(sbc, "MOST_ROUNDS", 1)  # short chains do for gross errors
+    options = {"tune": 125, "draws": 100, "seed": 2}
+    sampler = sbc.Sampler(space(sbc.MARGINS, durations=60.0), 40)
+    right, _ = sbc.ranks(sampler, 5, **options)
+    legs = {f"{name}[{i}]" for name in BLOCKS for i in range(2)}
+    assert set(right) == legs | {"levels[0]", "levels[1]", "leave", "log_likelihood"}
+    assert sbc.judge(right)["p_bonferroni"] > LEAST
+    louder = space(replace(sbc.MARGINS, scale=3.0 * sbc.MARGINS.scale), durations=60.0)
+    wrong, _ = sbc.ranks(sampler, 5, truth=louder, **options)
     assert sbc.judge(wrong)["p_bonferroni"] < LEAST
 
 
@@ -69,9 +85,29 @@ def test_samples_follow_the_model(sbc):
     assert np.mean(z**4) == pytest.approx(3.0 * 6.0 / 4.0, rel=0.25)
 
 
+def test_returns_have_the_volatility_of_the_margins(sbc):
+    """The margins' own filter takes the simulated returns back to the residuals."""
+    joint = sbc.CASES["change points, t, joint margins"]
+    values = joint.sample(1, np.random.default_rng(3))
+    returns = sbc.simulate(joint, values, 200, np.random.default_rng(4))
+    z = sbc.simulate(sbc.CASES["change points, t"], values, 200, np.random.default_rng(4))
+    ours = sbc.holding(joint, returns).regimes(values)
+    residuals, log_volatility = ours.residuals(0, returns)
+    np.testing.assert_allclose(residuals, z, rtol=1e-9)
+    volatility = (returns - ours.margins.theta[0, 0]) / z
+    assert log_volatility == pytest.approx(np.log(volatility).sum())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case", ["recurrent, t", "recurrent, normal", "change points, t", "nesting, t"]
+    "case",
+    [
+        "recurrent, t",
+        "recurrent, normal",
+        "change points, t",
+        "change points, t, joint margins",
+        "nesting, t",
+    ],
 )
 def test_calibration(sbc, case):
     found = sbc.study(case, 64, seed=11)
