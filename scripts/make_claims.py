@@ -169,8 +169,8 @@ def readme(record: dict[str, Any]) -> list[str]:
         f"{counts.get(v, 0)} {v}" for v in ("supported", "contradicted", "uninformative")
     )
     return [
-        '"A negative 90-day correlation with an elevated 1-year correlation has always resolved" is',
-        "a statement about correlations of *prices*. `rc.test_claim` counts: to "
+        '"A negative 90-day correlation with an elevated 1-year correlation has always resolved"',
+        "is a statement about correlations of *prices*. `rc.test_claim` counts: to "
         f"{record['as_of']}, {seen['resolved']:.0f} of {seen['matured']:.0f}",
         "such episodes of ETH and IWM resolved within a year. Then it reads the same chart off",
         "simulated histories. Of the episodes that two price paths show with nothing tying them",
