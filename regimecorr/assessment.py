@@ -13,7 +13,8 @@ from regimecorr.data.defaults import default_pair
 from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import episodes_of
 from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
-from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, run_pool, specs_of
+from regimecorr.evaluation.pair_pool import pool_of
+from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, specs_of
 from regimecorr.evaluation.pooling import (
     BAYES_FAMILIES,
     FAMILIES,
@@ -31,7 +32,6 @@ from regimecorr.evaluation.tables import (
 from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
 from regimecorr.inference.levels import audit_of
 from regimecorr.models.base import check_count
-from regimecorr.models.margins import GARCH
 from regimecorr.progress import LateProgress
 from regimecorr.verdict import NOT_CALIBRATED, Verdict
 
@@ -142,24 +142,12 @@ def assess(
     generator = np.random.default_rng(rng)
     for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
     with LateProgress(f"{pair.asset} / {pair.benchmark}", len(specs) + 1) as progress:
-        # Both legs in a direction that does not depend on how they were quoted: the benchmark
-        # rises over the sample, the asset goes with it in the reference. Turning a leg upside
-        # down then leaves the very same numbers.
-        rise = -1.0 if pair.returns.iloc[:, 1].sum() < 0 else 1.0
-        flip = np.array([here.sign * rise, rise])
-        oriented = pair.returns * flip
-        margins = GARCH().fit(oriented)
-        progress.advance("margins")
-        pool = run_pool(
-            oriented,
-            margins,
+        pool = pool_of(
+            pair.returns,
+            events,
             specs,
             priors,
-            flip=flip,
-            horizon=horizon,
-            recent=short_window,
             n_paths=n_paths,
-            chance=events.chance,
             rng=for_pool,
             n_jobs=1 if method == "bayes" else n_jobs,  # there the sampler takes them
             done=progress.advance,

@@ -157,7 +157,7 @@ def episode_pathways(
         What is correlated, to find the episodes.
     short_window, long_window, horizon : int or str, default 90, 252 and 252
         Rows or offsets ("90D", "365D"), see `find_episodes`; within the horizon a gap may close.
-    threshold, reference, elevated, start, merge, refractory
+    threshold, reference, elevated, start, merge, refractory : see `find_episodes`
         What counts as an episode, see `find_episodes`.
     n_boot : int, default 999
         Resampled paths of each closing, and walks of each kind; at least 99.

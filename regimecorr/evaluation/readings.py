@@ -34,7 +34,7 @@ class Events:
         self.horizon = horizon
         self._basis = basis
         self._last = pair.prices.to_numpy()[-1]
-        self._short_window = short_window
+        self.short_window = short_window
         self._history = series_on_basis(pair, basis)[-short_window:]
 
     def paths(self, futures: Futures) -> Array:
@@ -91,7 +91,7 @@ class Events:
         first = first_passage_above(
             self._history * flip,
             np.ascontiguousarray(self.paths(futures) * flip),
-            self._short_window,
+            self.short_window,
             0.0,
         )
         counts = np.bincount(first, minlength=self.horizon + 1)[1:]

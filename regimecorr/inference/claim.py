@@ -67,8 +67,8 @@ def test_claim(
       two powers (rejecting the break when nothing changed, and the reverse, at 5 %) is below one
       half or unknown, or the likelihood ratio of the two worlds lies between 1/3 and 3, or no
       episode has matured;
-    - *contradicted* if the claim's world hardly gives the observed record (share resolved, episodes
-      a year; p below 5 %, Bonferroni's over the two);
+    - *contradicted* if the record is three times as likely in the rival world, or the claim's world
+      hardly gives it (share resolved, episodes a year; p below 5 %, Bonferroni's over the two);
     - *supported* otherwise.
 
     Parameters
@@ -91,7 +91,7 @@ def test_claim(
         Episodes count once this has passed since they began.
     within : int or str, optional
         Time that the chart's criterion allows; the horizon by default.
-    threshold, reference, elevated, start, refractory
+    threshold, reference, elevated, start, refractory : see `find_episodes`
         What counts as a divergence; see `find_episodes`. The reference is the chart's,
         "overlapping", by default.
     merge : int, default 10
@@ -148,7 +148,7 @@ def test_claim(
     'uninformative'
     """
     check_count("n_boot", n_boot, 50)
-    _check(criterion, contrast, nulls)
+    _check(criterion, contrast, nulls, replay)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
     dates = pair.dates
     settings: dict[str, Any] = {
@@ -213,12 +213,21 @@ test_claim.__test__ = False  # type: ignore[attr-defined]
 
 
 def _check(
-    criterion: str, contrast: tuple[str, str], nulls: Sequence[NullName | CorrelationModel[Any]]
+    criterion: str,
+    contrast: tuple[str, str],
+    nulls: Sequence[NullName | CorrelationModel[Any]],
+    replay: tuple[Window, Window] | None,
 ) -> None:
     if criterion not in get_args(Criterion):
         raise DataError(f"criterion={criterion!r} is unknown; use 'chart' or 'fresh'.")
-    names = [n if isinstance(n, str) else type(n).__name__ for n in nulls]
-    if len(contrast) != 2 or contrast[0] == contrast[1] or not set(contrast) <= set(names):
+    if replay is not None and not (isinstance(replay, (tuple, list)) and len(replay) == 2):
+        raise DataError(
+            f"replay={replay!r} must be a short and a long window, such as (90, 252), or None."
+        )
+    chosen = [nulls] if isinstance(nulls, str) else nulls  # make_worlds refuses a single name
+    names = [n if isinstance(n, str) else type(n).__name__ for n in chosen]
+    two = isinstance(contrast, (tuple, list)) and len(contrast) == len(set(contrast)) == 2
+    if not two or not set(contrast) <= set(names):
         raise ModelError(
             f"contrast={contrast!r} must name two worlds of nulls, which are {', '.join(names)}."
         )
@@ -230,8 +239,8 @@ def _cells(
     if grid is None:
         return []
     unknown = [key for key in grid if key not in _GRID_KEYS]
-    if unknown or not all(len(values) for values in grid.values()):
-        raise DataError(f"grid={grid!r} must give choices of {', '.join(_GRID_KEYS)}.")
+    if unknown or not all(np.ndim(v) == 1 and len(v) for v in grid.values()):
+        raise DataError(f"grid={grid!r} must give lists of choices of {', '.join(_GRID_KEYS)}.")
     return [
         {**settings, **dict(zip(grid, choice, strict=True))} for choice in product(*grid.values())
     ]

@@ -39,11 +39,11 @@ class ClaimTrial:
         without a matured episode; ``resolved_chart`` and ``resolved_fresh``, shares of matured
         episodes; ``turned``, the share in which the long correlation fell below zero within the
         horizon; ``median_rows``; ``all_of_k``, the chance that as many episodes as observed all
-        resolve; and where the observed record falls among the histories, as two-sided p-values
-        ``p_episodes``, ``p_resolved``, ``p_rows``.
+        resolve, taken as independent; and where the observed record falls among the histories, as
+        two-sided p-values ``p_episodes``, ``p_resolved``, ``p_rows``.
     likelihood_ratios : DataFrame
-        Of the observed record (how many of the matured resolved), world of the row over world of
-        the column.
+        Of the observed record (how many of the matured resolved, taken as independent), world of
+        the row over world of the column.
     power : DataFrame
         Chance that the share of resolved episodes rejects the world of the row, at the level of
         5 %, when that of the column is true.
@@ -243,6 +243,12 @@ def _verdict(
             "uninformative",
             f"{k} of {n} resolved, which is {ratio:.2f} times as likely under {believed!r} as "
             f"under {rival!r}: between 1/3 and 3.",
+        )
+    if ratio <= RATIO_BAND[0]:
+        return (
+            "contradicted",
+            f"{k} of {n} resolved, which is only {ratio:.2f} times as likely under {believed!r} as "
+            f"under {rival!r}.",
         )
     # Two figures of the record are held against the world, so that the smaller p counts twice.
     least = min(1.0, 2.0 * float(np.nanmin([world["p_resolved"], world["p_episodes"]])))

@@ -106,14 +106,16 @@ class ResidualWorld:
         """Log returns (n_paths, n_rows, 2)."""
         z = self.margins.z
         n = len(z)
-        white = _mix(z, *_inverse(*_root(_correlation(z))))
+        # Mean and scale of a leg's residuals are near 0 and 1, not there: each keeps its own.
+        mean, scale = z.mean(axis=0), z.std(axis=0)
+        white = _mix((z - mean) / scale, *_inverse(*_root(_correlation(z))))
         rho = np.full((n_paths, n), self.before)
         if self.after is not None:
             low, high = (int(share * n) for share in self.dates)
             begin = rng.integers(low, high, n_paths)
             rho[np.arange(n) >= begin[:, None]] = self.after
         drawn = white[rng.integers(0, n, (n_paths, n))]
-        shocks = _mix(drawn, *_root(rho))
+        shocks = mean + scale * _mix(drawn, *_root(rho))
         draw = np.arange(n_paths)
         return self.margins.paths(shocks, draw, self.margins.repeat(n_paths))
 
@@ -160,8 +162,14 @@ def make_worlds(
 
     ``break_levels`` are the correlations of "break" before (None: that of the sample) and after.
     """
-    if not nulls:
-        raise ModelError(f"nulls is empty; name worlds of {', '.join(NULLS)}.")
+    if isinstance(nulls, str) or not nulls:
+        raise ModelError(f"nulls={nulls!r} must be a sequence of worlds of {', '.join(NULLS)}.")
+    two = isinstance(break_levels, (tuple, list)) and len(break_levels) == 2
+    if not two or break_levels[1] is None:
+        raise ModelError(
+            f"break_levels={break_levels!r} must be the correlations before the break (None: that "
+            "of the sample) and after it, such as (None, 0.0)."
+        )
     fitted = margins.fit(returns) if isinstance(margins, GARCH) else margins
     worlds: dict[str, World] = {}
     for null in nulls:

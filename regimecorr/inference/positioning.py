@@ -15,8 +15,8 @@ _LED = {"asset-led": 1, "benchmark-led": 0}
 
 def test_positioning(
     pathways: PathwayResult | pd.DataFrame,
-    predictor: str = "gap_z",
     *,
+    predictor: str = "gap_z",
     above: float | None = None,
     alternative: Alternative = "two-sided",
     alpha: float = 0.05,
@@ -72,7 +72,7 @@ def test_positioning(
     >>> import regimecorr as rc
     >>> led = ["asset-led"] * 3 + ["benchmark-led"] * 2 + ["open"]
     >>> frame = pd.DataFrame({"pathway": led, "relative_trend": [-0.3, -0.2, -0.1, 0.1, 0.2, 0.3]})
-    >>> rule = rc.test_positioning(frame, "relative_trend", above=0.0)
+    >>> rule = rc.test_positioning(frame, predictor="relative_trend", above=0.0)
     >>> rule.table.loc["fisher", ["pvalue", "min_pvalue"]].round(3).tolist()
     [0.1, 0.1]
     """

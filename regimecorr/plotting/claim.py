@@ -44,7 +44,8 @@ def plot_claim(
         Kaplan-Meier curves with ``survival`` (and bands ``lower`` and ``upper``), ``observed`` and
         by world.
     observed : Series
-        The record, with ``matured`` and ``resolved``.
+        The record, with ``matured`` and, like the worlds' shares by the chart's criterion,
+        ``resolved_chart``.
     worlds : DataFrame
         By world the share of matured episodes that resolved, ``resolved_chart``, and ``all_of_k``.
     ax : Axes, optional
@@ -81,7 +82,7 @@ def plot_claim(
                 linewidth=0,
             )
             ax.step(rows, [1.0, *mine["survival"]], where="post", color=INK, linewidth=2.2,
-                    label=f"observed ({observed['resolved']:.0f} of "
+                    label=f"observed ({observed['resolved_chart']:.0f} of "
                           f"{observed['matured']:.0f})")  # fmt: skip
         ax.set_ylim(0.0, 1.02)
         # Few worlds' episodes last as long as the longest one of all.

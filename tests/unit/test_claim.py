@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,12 +119,29 @@ class TestVerdict:
         assert trial.verdict == "contradicted"
         assert "hardly" in trial.reason
 
+    def test_two_figures_may_reject_its_world(self):
+        """A p-value of 0.03 for one of them is 0.06 for both."""
+        rare = np.where(np.arange(2000) < 30, 1, 10)
+        believed, rng = episodes(rare, rare), np.random.default_rng(0)
+        rival = episodes(rng.binomial(1, 0.2, 2000), np.ones(2000, dtype=int))
+        trial = self.trial(believed, rival, 1, 1)
+        assert 0.025 < trial.worlds.loc["constant", "p_episodes"] < 0.05
+        assert trial.verdict == "supported"
+
     def test_ratio_between_a_third_and_three(self):
         """Many episodes in the worlds give power, one observed episode says little."""
         trial = self.trial(world(0.95, 0, k=40), world(0.6, 1, k=40), 1, 1)
         assert trial.power.loc["break", "constant"] > 0.9
         assert trial.verdict == "uninformative"
         assert "times as likely" in trial.reason
+
+    def test_a_record_that_speaks_for_the_rival(self):
+        """Its world gives five of five less often than the rival, though not rarely."""
+        trial = self.trial(world(0.6, 0), world(0.98, 1))
+        assert trial.likelihood_ratios.loc["constant", "break"] < 1 / 3
+        assert 2 * trial.worlds.loc["constant", "p_resolved"] > 0.05
+        assert trial.verdict == "contradicted"
+        assert "only" in trial.reason
 
     def test_nothing_matured(self):
         trial = self.trial(world(0.9, 0), world(0.2, 1), 0, 0)
@@ -300,6 +319,15 @@ def test_pictures(trial, tmp_path):
     )
 
 
+def test_the_picture_counts_by_the_chart_whatever_the_criterion(trial):
+    """The worlds' shares beside the observed count are the chart's."""
+    told = replace(trial, observed=trial.observed.copy())
+    told.observed["resolved"] = -1.0
+    labels = told.plot().get_legend_handles_labels()[1]
+    chart, matured = trial.observed["resolved_chart"], trial.observed["matured"]
+    assert f"observed ({chart:.0f} of {matured:.0f})" in labels
+
+
 def test_replay_is_the_trial_with_the_other_windows(prices, trial):
     other = rc.test_claim(
         prices,
@@ -333,6 +361,15 @@ def test_bad_options(prices):
         rc.test_claim(prices, short_window=1000, long_window=1900)
     with pytest.raises(WindowError, match="shorter than"):
         rc.test_claim(prices, replay=(90, 60))
+    for windows in ((90,), 90, (90, 252, 252)):
+        with pytest.raises(DataError, match="replay="):
+            rc.test_claim(prices, replay=windows)
+    with pytest.raises(DataError, match="lists of choices"):
+        rc.test_claim(prices, grid={"threshold": 0.1})
+    with pytest.raises(ModelError, match="contrast=None"):
+        rc.test_claim(prices, contrast=None)
+    with pytest.raises(ModelError, match="are constant"):
+        rc.test_claim(prices, nulls="constant")
     with pytest.raises(ModelError, match="'maybe'"):
         rc.test_claim(prices, nulls=("constant", "break", "maybe"))
 

@@ -223,6 +223,17 @@ def test_bad_requests(prices):
     bad = rc.PublishedClaim(id=1, statement="s", basis="returns", test="no_such_test")
     with pytest.raises(DataError, match="'no_such_test'"):
         rc.test_claims(prices, **options, claims=[bad])
+    for wrong in ({"bands": [0, 1]}, {"level": 1.0, "sign": -1.0}, {}):
+        bad = rc.PublishedClaim(
+            id=1, statement="s", basis="returns", test="beta_above", options=wrong
+        )
+        with pytest.raises(DataError, match="do not fit the test 'beta_above'"):
+            rc.test_claims(prices, **options, claims=[bad])
+    with pytest.raises(DataError, match="DatetimeIndex"):
+        rc.test_claims(prices, **options, macro=pd.DataFrame({"VIX": [20.0, 21.0]}))
+    zoned = pd.DataFrame({"VIX": 20.0}, index=prices.index.tz_localize("UTC"))
+    with pytest.raises(DataError, match="dates in UTC"):
+        rc.test_claims(prices, **options, macro=zoned)
     with pytest.raises(DataError, match="ids of their own"):
         rc.test_claims(prices, **options, claims=[*rc.published_claims()[:1]] * 2)
     with pytest.raises(DataError, match="basis='prices'"):

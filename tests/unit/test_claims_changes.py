@@ -86,7 +86,18 @@ class TestEvents:
         returns = pair_of(np.random.default_rng(2), n, np.clip(wander, 0.0, 0.9))
         found = TESTS["events_changed_it"](sample_of(returns), basis="returns")
         assert found.pvalue < 0.05
-        assert "dates that are no events" in found.uninformative
+        assert "other dates hold as large a change" in found.uninformative
+
+    def test_an_event_is_not_held_against_itself(self):
+        """Moved along together, the other events would fall on the one that mattered."""
+        dates = ("2016-01-01", "2017-02-01", "2018-05-01", "2018-12-01")
+        events = tuple(Event(name=day, date=pd.Timestamp(day)) for day in dates)
+        for seed in range(3):
+            rho = np.where(late(2200, dates[0]), 0.0, 0.8)
+            sample = sample_of(pair_of(np.random.default_rng(seed), 2200, rho), events=events)
+            found = TESTS["events_changed_it"](sample, basis="returns")
+            assert found.pvalue < 0.05
+            assert found.uninformative == ""
 
     def test_too_few_rows(self):
         returns = pair_of(np.random.default_rng(3), 700, 0.5)

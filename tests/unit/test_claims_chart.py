@@ -108,6 +108,9 @@ class TestHistories:
         low, high = histories.widest_interval(0.2, {"a": narrow, "b": wide}, -0.5, 1.0)
         assert low == -0.5
         assert high == 1.0
+        nearly_all = np.r_[np.ones(99), 0.9]
+        low, high = histories.widest_interval(0.8, {"a": nearly_all})
+        assert low <= 0.8 <= high
         low, high = histories.widest_interval(0.2, {"a": narrow, "b": wide})
         assert (low, high) == pytest.approx((0.2 - 0.95, 0.2 + 0.95))
 
@@ -119,6 +122,17 @@ class TestShareInBand:
         assert found.pvalue <= 0.05
         assert not found.contradicted
         assert found.lower <= found.estimate <= found.upper
+
+    def test_fewer_days_than_claimed_do_not_support_it(self) -> None:
+        """More days than independent legs have there, and yet not most of them."""
+        sample = light(sample_of(walks(1500, 1, 0.97)))
+        plain = run("share_in_band", sample, band=[0.9, 1.0])
+        assert plain.pvalue <= 0.05
+        assert plain.estimate < plain.upper
+        mostly = 0.5 * (plain.estimate + plain.upper)
+        found = run("share_in_band", sample, band=[0.9, 1.0], mostly=mostly)
+        assert not found.contradicted
+        assert "but the interval reaches it" in found.uninformative
 
     def test_opposed_legs_contradict_it(self) -> None:
         found = run("share_in_band", light(sample_of(walks(1500, 1, -0.95))))
@@ -162,6 +176,7 @@ class TestLowOnlyOnce:
         assert found.estimate == 1.0
         assert not found.contradicted
         assert found.pvalue < 0.2
+        assert found.min_pvalue == found.pvalue  # fewer than one spell would be wrong as well
         elsewhere = [str(sample.dates[row].date()) for row in (1600, 1700)]
         assert run("low_only_once", sample, around=elsewhere).contradicted
 

@@ -299,6 +299,10 @@ class TestNarrows:
         assert known.size >= 20
         assert np.sum(known <= 0.05) <= 5
         assert known.mean() > 0.3
+        # Fewer than half never support it, however seldom those of walks narrow.
+        seldom = [e for e in found if e.estimate < 0.5]
+        assert all(e.contradicted or e.uninformative for e in seldom)
+        assert any("reaches half" in e.uninformative for e in seldom)
 
     def test_no_extreme_gap(self) -> None:
         found = run("gap_narrows", light(sample_of(walks(900, 1))), extreme=50.0)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from regimecorr.data.alignment import align
+from regimecorr.errors import DataError
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.link import TESTS, dimson_beta, overlapping
 from regimecorr.inference.claims.risk_appetite import risk_states
@@ -192,6 +193,20 @@ class TestWeakeningLink:
             sample = sample_of(returns, seed=seed)
             rejected += TESTS["weakening_link"](sample, basis="returns", since=SINCE).pvalue < 0.1
         assert rejected <= 4
+
+    def test_refuted_though_the_lift_is_unknown(self):
+        """The benchmark only rose, so no year of it was negative."""
+        rng = np.random.default_rng(3)
+        returns = linked(rng, 1800, np.where(after(1800), 2.0, 0.2))
+        returns[:, 1] += 0.01
+        found = TESTS["weakening_link"](sample_of(returns), basis="returns", since=SINCE)
+        assert found.contradicted
+        assert np.isnan(found.power)
+
+    def test_date_that_is_none(self):
+        returns = linked(np.random.default_rng(3), 1800, 1.0)
+        with pytest.raises(DataError, match="since is 'soon'"):
+            TESTS["weakening_link"](sample_of(returns), basis="returns", since="soon")
 
     def test_too_few_rows_since(self):
         returns = linked(np.random.default_rng(24), 700, 1.0)

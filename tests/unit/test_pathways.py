@@ -209,41 +209,43 @@ class TestAssociation:
     )
 
     def test_a_rule_that_never_failed_cannot_reach_the_level(self):
-        found = positioning_test(self.FRAME, "relative_trend", above=0.0)
+        found = positioning_test(self.FRAME, predictor="relative_trend", above=0.0)
         assert found.n_obs == 5
         assert found.table.loc["fisher", "pvalue"] == pytest.approx(0.1)
         assert found.table.loc["fisher", "min_pvalue"] == pytest.approx(0.1)
         assert not found.attainable
-        score = positioning_test(self.FRAME, "relative_trend").table
+        score = positioning_test(self.FRAME, predictor="relative_trend").table
         assert score.loc["permutation", "estimate"] == pytest.approx(-0.5 / 3 - 0.15)
         assert np.isnan(score.loc["fisher", "pvalue"])
 
     def test_result_and_its_closed_frame_agree(self, chart):
         assert set(chart.closed["pathway"]) == {"asset-led", "benchmark-led"}
-        one = positioning_test(chart, "relative_momentum_63", alternative="less", rng=1)
-        two = positioning_test(chart.closed, "relative_momentum_63", alternative="less", rng=1)
+        one = positioning_test(chart, predictor="relative_momentum_63", alternative="less", rng=1)
+        two = positioning_test(
+            chart.closed, predictor="relative_momentum_63", alternative="less", rng=1
+        )
         pd.testing.assert_frame_equal(one.table, two.table)
         assert one.n_obs == len(chart.closed)
         assert one.alternative == "less"
 
     def test_frames_of_several_pairs_are_pooled(self):
-        found = positioning_test(pd.concat([self.FRAME] * 2), "relative_trend", above=0.0)
+        found = positioning_test(pd.concat([self.FRAME] * 2), predictor="relative_trend", above=0.0)
         assert found.n_obs == 10
         assert found.table.loc["fisher", "pvalue"] == pytest.approx(1 / 210)
 
     def test_what_came_later_is_no_predictor(self, chart):
         with pytest.raises(ModelError, match="'asset_share' is unknown; use one of gap_z"):
-            positioning_test(chart, "asset_share")
+            positioning_test(chart, predictor="asset_share")
 
     def test_frames_are_checked(self):
         with pytest.raises(ModelError, match="no column 'pathway'"):
-            positioning_test(self.FRAME[["relative_trend"]], "relative_trend")
+            positioning_test(self.FRAME[["relative_trend"]], predictor="relative_trend")
         one_kind = self.FRAME[self.FRAME["pathway"] != "benchmark-led"]
         with pytest.raises(ModelError, match="3 gaps closed, 3 led by the asset"):
-            positioning_test(one_kind, "relative_trend")
+            positioning_test(one_kind, predictor="relative_trend")
         with pytest.raises(ModelError, match="missing for 1 of 5"):
             positioning_test(
-                self.FRAME.replace({"relative_trend": {0.1: np.nan}}), "relative_trend"
+                self.FRAME.replace({"relative_trend": {0.1: np.nan}}), predictor="relative_trend"
             )
 
 

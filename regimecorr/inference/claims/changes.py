@@ -112,9 +112,7 @@ def events_changed_it(sample: ClaimSample, *, basis: Basis, window: int | None =
     elsewhere = _elsewhere(z, tests, window)
     reason = ""
     if pvalue < LEVEL < elsewhere:
-        reason = (
-            f"the correlation changes as much at {elsewhere:.0%} of the dates that are no events"
-        )
+        reason = f"as many other dates hold as large a change with probability {elsewhere:.0%}"
     known = np.isfinite(best.moves)
     ends = np.arctanh(best.after) - np.arctanh(best.before)
     ends = ends - best.error * np.quantile(best.moves[known], [0.975, 0.025])
@@ -137,31 +135,28 @@ def events_changed_it(sample: ClaimSample, *, basis: Basis, window: int | None =
 
 
 def _elsewhere(z: Array, tests: list[EventTest], window: int | None) -> float:
-    """Share of other dates, as many and as far apart, whose largest statistic is as large.
+    """Chance that the largest statistic of as many other dates is as large.
 
-    Dates within 63 rows of the events themselves are not others.
-
-    NaN where there is no room to move the events.
+    Other dates lie 63 rows or more from every event: nearer ones see the event itself. They are
+    taken as independent draws. NaN where there are none.
     """
-    n, offsets = len(z), np.array([t.split for t in tests]) - tests[0].split
+    n, events = len(z), np.array([t.split for t in tests])
     reach = _FEWEST_ROWS if window is None else window
     splits = np.arange(reach, n - reach + 1)
-    shifts = np.arange(reach, n - reach + 1 - offsets[-1])
-    shifts = shifts[np.abs(shifts - tests[0].split) >= _FEWEST_ROWS]
-    if shifts.size < 2:
+    splits = splits[(np.abs(splits[:, None] - events) >= _FEWEST_ROWS).all(axis=1)]
+    if splits.size == 0:
         return float("nan")
     x, y = legs(z)
     if window is None:
-        values = [float(change_statistic(x, y, int(split))[3]) for split in splits]
-        path = np.abs(values)
+        path = np.abs([float(change_statistic(x, y, int(split))[3]) for split in splits])
     else:
         frames = [np.lib.stride_tricks.sliding_window_view(v, 2 * window) for v in (x, y)]
-        parts = np.array_split(np.arange(len(splits)), max(1, len(splits) // _CHUNK))
+        parts = np.array_split(splits - reach, max(1, len(splits) // _CHUNK))
         path = np.abs(
             np.concatenate([change_statistic(frames[0][p], frames[1][p], window)[3] for p in parts])
         )
-    largest = path[shifts[:, None] + offsets - reach].max(axis=1)
-    return float(np.mean(largest >= max(abs(t.statistic) for t in tests)))
+    one = float(np.mean(path >= max(abs(t.statistic) for t in tests)))
+    return 1.0 - (1.0 - one) ** len(tests)
 
 
 def _tests_of_events(
@@ -204,8 +199,8 @@ def _event_note(
     left_out = [e.name for e in sample.events if e not in [t.event for t in tests]]
     text = (
         f"Largest: {best.event.name}. {'; '.join(parts)}. With all rows on either side: "
-        f"{', '.join(whole)}. Share of other dates, as many and as far apart, with as large a "
-        f"change: {elsewhere:.0%}."
+        f"{', '.join(whole)}. Chance that the largest change at as many other dates is as "
+        f"large: {elsewhere:.0%}."
     )
     if left_out:
         text += f" Too near the ends: {', '.join(left_out)}."
@@ -264,7 +259,7 @@ def whose_break(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence:
         ),
     ]
     found = weakest(parts, ["a fall at all", "beyond the peer's"])
-    if not found.uninformative:
+    if not any(part.uninformative for part in parts):
         shown = np.ones(sample.n_boot, dtype=bool)
         for part in parts:
             effect = own.before / standard_error(part)

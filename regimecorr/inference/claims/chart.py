@@ -86,6 +86,9 @@ def share_in_band(
         lower=lower,
         upper=upper,
         contradicted=upper < mostly,
+        uninformative=f"{observed:.0%} of days is below {mostly:.0%}, but the interval reaches it"
+        if observed < mostly
+        else "",
         out_of_sample=_band_since(sample, basis, low, high),
         note=f"{others}; mean share in the worlds: {chance}; power against the fitted DCC; the "
         "interval is that of one history of the widest world",
@@ -130,7 +133,7 @@ def low_only_once(
         float(len(found)),
         worlds["independent"],
         sign=-1.0,
-        most=0.0,
+        most=-1.0,  # one spell: with none the claim is wrong as well
         truth=worlds["dcc"],
         test=test,
         estimate=float(len(found)),

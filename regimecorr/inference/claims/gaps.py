@@ -110,8 +110,8 @@ def positioning_decides(
             uninformative=f"{plural(len(led), 'gap')} closed, {int(led.sum())} led by the asset: "
             "nothing that positioning could tell apart",
         )
-    found = test_positioning(closed, predictor, above=above, n_perm=_PERMUTED, rng=0).table
-    figures = found.to_dict("index")
+    found = test_positioning(closed, predictor=predictor, above=above, n_perm=_PERMUTED, rng=0)
+    figures = found.table.to_dict("index")
     exact, firth = figures["permutation"], figures["firth"]
     statistic, replicates = _permuted(led, score, sample)
     return Evidence(

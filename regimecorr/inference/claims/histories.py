@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,6 @@ from regimecorr.kernels.rolling import rolling_pearson_from
 #: Worlds in which the legs are linked; the widest of them gives a figure's interval.
 LINKED = ("bootstrap", "dcc", "regimes")
 _FEWEST = 20
-
-Figure = Callable[[Array, Array], Sequence[float]]
 
 
 def on_basis(returns: Array, basis: Basis) -> Array:
@@ -74,7 +72,8 @@ def widest_interval(
         return float("nan"), float("nan")
     widest = known[max(spread, key=lambda name: spread[name])]
     low, high = np.quantile(widest - widest.mean(), [0.025, 0.975])
-    limits = np.clip([estimate - high, estimate - low], lowest, highest)
+    # Where nearly all histories show one figure, both quantiles can lie on one side of the mean.
+    limits = np.clip([estimate - max(high, 0.0), estimate - min(low, 0.0)], lowest, highest)
     return float(limits[0]), float(limits[1])
 
 

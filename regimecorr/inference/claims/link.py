@@ -80,7 +80,8 @@ def weakening_link(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence
     weights = draws(sample.rows, len(sample.returns))
     beta, lift = _beta_change(sample, after, since, weights), _lift_change(sample, after, weights)
     found = weakest([beta, lift], ["the beta", "the lift of a positive year"])
-    if not found.uninformative:
+    # A refuted part speaks for the whole even if the other one could not be read.
+    if not (beta.uninformative or lift.uninformative):
         found = replace(found, power=_joint_power(sample, after, beta, lift))
     notes = (
         _SYNC,

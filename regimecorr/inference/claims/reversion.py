@@ -103,6 +103,9 @@ def gap_narrows(
         lower=lower,
         upper=upper,
         contradicted=upper < 0.5,
+        uninformative=f"narrower after {observed:.0%} of such days, but the interval reaches half"
+        if observed < 0.5
+        else "",
         out_of_sample=since,
         note=f"walks narrow on {np.nanmean(null):.0%} of such days, gaps with a half-life of "
         f"{horizon // 2} rows on {np.nanmean(truth):.0%} (power against these); {note}",

@@ -14,6 +14,7 @@ from regimecorr.events import Array, Basis, series_on_basis
 from regimecorr.inference.blocks import block_length, resampled_rows
 from regimecorr.inference.claims.table import Event
 from regimecorr.inference.nulls import NULLS, World, make_worlds
+from regimecorr.inference.trial import over_histories
 from regimecorr.models.base import IntArray
 from regimecorr.models.margins import GARCH, MarginsResult
 
@@ -40,6 +41,7 @@ class ClaimSample:
     seed : int
         Every random number of the trial follows from it.
     n_jobs : int
+        Threads that make histories.
     """
 
     pair: AlignedPair
@@ -94,8 +96,10 @@ class ClaimSample:
     def histories(self, world: str) -> Array:
         """Log returns (n_boot, n_rows, 2) of histories of a world; made once."""
         if world not in self._cache:
-            generator = self.generator(world)
-            self._cache[world] = self.worlds[world].replicate(self.n_boot, generator)
+            paths = over_histories(
+                self.worlds[world], np.asarray, self.n_boot, self.generator(world), self.n_jobs
+            )
+            self._cache[world] = np.stack(paths)
         return np.asarray(self._cache[world])
 
     def generator(self, purpose: str) -> np.random.Generator:

@@ -29,9 +29,17 @@ class PublishedClaim:
     basis : {"returns", "levels", "log_levels"}
         What it speaks about.
     test : str
-        Function of the battery that tries it; `claim_tests` lists them.
+        Function that tries it, by its name in `regimecorr.inference.claims.battery.CLAIM_TESTS`.
     options : dict
         Passed to that function.
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> own = rc.PublishedClaim(id="beta", statement="A has a beta above one.", basis="returns",
+    ...                         test="beta_above", options={"level": 1.0})
+    >>> own.test
+    'beta_above'
     """
 
     id: int | str
@@ -50,7 +58,21 @@ class PublishedClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that may have changed a relationship, and its date."""
+    """Something that may have changed a relationship.
+
+    Attributes
+    ----------
+    name : str
+        What happened.
+    date : Timestamp
+        When; anything that is one clear date is taken.
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> rc.Event(name="the Merge", date="2022-09-15").date
+    Timestamp('2022-09-15 00:00:00')
+    """
 
     name: str
     date: pd.Timestamp
@@ -68,6 +90,10 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
 def published_claims() -> tuple[PublishedClaim, ...]:
     """Return the published claims about Ethereum and the Russell 2000.
 
+    Returns
+    -------
+    tuple of PublishedClaim
+
     Examples
     --------
     >>> import regimecorr as rc
@@ -78,7 +104,18 @@ def published_claims() -> tuple[PublishedClaim, ...]:
 
 
 def published_events() -> tuple[Event, ...]:
-    """Return the events that are said to have changed the relationship."""
+    """Return the events that are said to have changed the relationship of Ethereum to equities.
+
+    Returns
+    -------
+    tuple of Event
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> rc.published_events()[0].name
+    'EIP-1559'
+    """
     return tuple(Event(name=row["name"], date=row["date"]) for row in _tables()["event"])
 
 

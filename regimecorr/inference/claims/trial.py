@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -112,11 +113,12 @@ def test_claims(
 ) -> ClaimsTable:
     """Put the published claims about a pair on trial, all of them together.
 
-    Every claim is tried by its own test, with one set of bootstrap samples for all; the p-values
-    are adjusted for the number of claims by Romano and Wolf's stepdown. A claim is *contradicted*
-    if the data refute it (its own count fails, or the 95 % interval of its figure excludes it),
-    *supported* if its adjusted p-value is below 5 %, and *uninformative* otherwise, or if its test
-    has a known power below one half or could not reach 5 % whatever happened.
+    Every claim is tried by its own test. Those that resample the data share one set of bootstrap
+    samples, those against a world one set of its histories; the p-values are adjusted for the
+    number of claims by Romano and Wolf's stepdown. A claim is *contradicted* if the data refute it
+    (its own count fails, or the unadjusted 95 % interval of its figure excludes it), *supported* if
+    its adjusted p-value is below 5 %, and *uninformative* otherwise, or if its test has a known
+    power below one half or could not reach 5 % whatever happened.
 
     Parameters
     ----------
@@ -132,8 +134,9 @@ def test_claims(
     market : str, optional
         Column of the market (the S&P 500).
     macro : DataFrame, optional
-        Macro series by date of observation: ``VIX``, ``NFCI`` and ``WALCL`` are used, lagged by
-        their publication delays. Claims about risk appetite need it.
+        Macro series by date of observation: ``VIX`` and ``WALCL`` (total assets of the Federal
+        Reserve) are used, the latter from the day after its release. Claims about risk appetite
+        need it.
     claims : sequence of PublishedClaim, optional
         Claims to try; default `published_claims`.
     events : sequence of Event, optional
@@ -143,7 +146,7 @@ def test_claims(
     rng : int, Generator or None
         Seed or generator.
     n_jobs : int, default 1
-        Threads; the answer does not depend on it.
+        Threads that make histories; the answer does not depend on it.
 
     Returns
     -------
@@ -152,7 +155,8 @@ def test_claims(
     Raises
     ------
     DataError
-        If prices, dates or names cannot be used, or a claim names a test that does not exist.
+        If prices, dates or names cannot be used, or a claim names a test that does not exist or
+        options that the test does not take.
 
     References
     ----------
@@ -171,6 +175,7 @@ def test_claims(
     check_count("n_boot", n_boot, 100)
     chosen = published_claims() if claims is None else tuple(claims)
     _check_claims(chosen)
+    _check_macro(macro)
     table = load_prices(prices)
     whole = align(table, asset=asset, benchmark=benchmark)
     pair = align(table, asset=asset, benchmark=benchmark, as_of=as_of)
@@ -221,6 +226,24 @@ def _check_claims(claims: Sequence[PublishedClaim]) -> None:
                 f"Claim {claim.id} names the test {claim.test!r}; there are "
                 f"{', '.join(sorted(CLAIM_TESTS))}."
             )
+        try:
+            signature(CLAIM_TESTS[claim.test]).bind(None, basis=claim.basis, **claim.options)
+        except TypeError as error:
+            raise DataError(
+                f"Claim {claim.id}: the options {dict(claim.options)} do not fit the test "
+                f"{claim.test!r}: {error}."
+            ) from error
+
+
+def _check_macro(macro: Any) -> None:
+    if macro is None:
+        return
+    if not isinstance(macro, pd.DataFrame) or not isinstance(macro.index, pd.DatetimeIndex):
+        raise DataError("macro must be a DataFrame of series by date (a DatetimeIndex).")
+    if macro.index.tz is not None:
+        raise DataError(
+            f"macro has dates in {macro.index.tz}; pass plain dates (index.tz_localize(None))."
+        )
 
 
 def _verdicts(

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from regimecorr.data.dates import parse_day
 from regimecorr.inference.blocks import resampled_rows
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.sample import ClaimSample
@@ -149,7 +150,7 @@ def weakest(parts: Sequence[Evidence], names: Sequence[str]) -> Evidence:
 
 def known_since(dates: pd.DatetimeIndex, since: str) -> np.ndarray:
     """Whether each row lies on or after a date."""
-    return np.asarray(dates >= pd.Timestamp(since))
+    return np.asarray(dates >= parse_day(since, label="since"))
 
 
 def later_returns(sample: ClaimSample) -> pd.DataFrame:
