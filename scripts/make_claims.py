@@ -178,7 +178,7 @@ def readme(record: dict[str, Any]) -> list[str]:
         f"correlation, {share['break']}. The record",
         f"would look the same whatever the truth is: *{chart['verdict']}*. `rc.test_claims` tries "
         f"{len(record['claims'])} published",
-        f"statements in one table: {tally} ([documentation](docs/concepts/claims.md)).",
+        f"statements in one table: {tally} (`docs/concepts/claims.md`).",
     ]
 
 

@@ -68,7 +68,8 @@ def test_claim(
       half or unknown, or the likelihood ratio of the two worlds lies between 1/3 and 3, or no
       episode has matured;
     - *contradicted* if the record is three times as likely in the rival world, or the claim's world
-      hardly gives it (share resolved, episodes a year; p below 5 %, Bonferroni's over the two);
+      hardly gives it (share resolved, episodes a year, time to the return: p of all three together
+      below 5 %);
     - *supported* otherwise.
 
     Parameters
@@ -106,7 +107,7 @@ def test_claim(
     grid : dict of sequences, optional
         Choices of ``threshold``, ``elevated``, ``short_window`` and ``long_window`` that the chart
         could have made. Every history is read at all of them, and the most favourable one is chosen
-        in it as it may have been in the data.
+        in it as it may have been in the data; the power is that of this choice.
     replay : tuple, default (90, 252)
         A second pair of windows; the same histories are read with them too, and
         ``ClaimTrial.replayed`` holds that trial. None: no second reading.
@@ -192,10 +193,11 @@ def test_claim(
         "last": pair.prices.index[-1],
     }
     begin = 1 + len(again)
-    table = None
+    table = shares = None
     if grid is not None:
         found = {name: reading[begin:] for name, reading in readings.items()}
         table = _grid_table(cells[begin:], observed[begin:], found, criterion)
+        shares = {name: _favourite(cells, criterion)[0] for name, cells in found.items()}
     second = None
     if again:
         second = judge(
@@ -206,7 +208,7 @@ def test_claim(
             options | again[0],
         )
     first = {name: reading[0] for name, reading in readings.items()}
-    return judge(observed[0], first, criterion, contrast, options, table, second)
+    return judge(observed[0], first, criterion, contrast, options, table, second, shares)
 
 
 test_claim.__test__ = False  # type: ignore[attr-defined]

@@ -21,6 +21,31 @@ def rank_pvalue(observed: float, simulated: Array) -> float:
     return float(min(1.0, 2.0 * min(low, high) / (known.size + 1.0)))
 
 
+def record_pvalue(observed: Array, simulated: Array) -> float:
+    """P-value of a record of several statistics (m,) among simulated records (n, m).
+
+    The smallest of its two-sided p-values, held against the smallest of every simulated record
+    (Tippett's combination, so that looking at several figures is paid for). A figure that is NaN
+    in the observed record is left out; one that is NaN in a simulated record does not speak
+    against it.
+    """
+    known = np.isfinite(observed)
+    if not known.any() or len(simulated) == 0:
+        return float("nan")
+    least = np.ones(len(simulated))
+    mine = 1.0
+    for value, column in zip(observed[known], simulated[:, known].T, strict=True):
+        there = np.isfinite(column)
+        values = np.sort(column[there])
+        if values.size == 0:
+            continue
+        low = np.searchsorted(values, column[there], side="right")
+        high = values.size - np.searchsorted(values, column[there], side="left")
+        least[there] = np.minimum(least[there], 2.0 * np.minimum(low, high) / values.size)
+        mine = min(mine, rank_pvalue(value, column))
+    return float((1.0 + np.sum(least <= mine)) / (len(least) + 1.0))
+
+
 def rejection_power(null: Array, truth: Array, level: float = 0.05) -> float:
     """Chance that a test of the null world rejects when the other world is true.
 

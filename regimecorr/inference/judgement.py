@@ -10,9 +10,15 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.episodes.survival import kaplan_meier
-from regimecorr.inference.contrast import likelihood_ratios, power_table, rank_pvalue
+from regimecorr.inference.contrast import (
+    likelihood_ratios,
+    power_table,
+    rank_pvalue,
+    record_pvalue,
+)
 from regimecorr.inference.proportions import Proportion, proportion
 from regimecorr.inference.trial import Criterion, Episodes
+from regimecorr.models.base import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,13 +46,14 @@ class ClaimTrial:
         episodes; ``turned``, the share in which the long correlation fell below zero within the
         horizon; ``median_rows``; ``all_of_k``, the chance that as many episodes as observed all
         resolve, taken as independent; and where the observed record falls among the histories, as
-        two-sided p-values ``p_episodes``, ``p_resolved``, ``p_rows``.
+        two-sided p-values ``p_episodes``, ``p_resolved``, ``p_rows`` of its figures and
+        ``p_record`` of all three together (`record_pvalue`).
     likelihood_ratios : DataFrame
         Of the observed record (how many of the matured resolved, taken as independent), world of
         the row over world of the column.
     power : DataFrame
         Chance that the share of resolved episodes rejects the world of the row, at the level of
-        5 %, when that of the column is true.
+        5 %, when that of the column is true; with a grid, the share at the most favourable choice.
     contrast : tuple of str
         The world of the claim (nothing changed) and its rival (a permanent break).
     verdict : {"supported", "contradicted", "uninformative"}
@@ -114,8 +121,13 @@ def judge(
     options: Mapping[str, Any],
     grid: pd.DataFrame | None = None,
     replayed: ClaimTrial | None = None,
+    shares: Mapping[str, Array] | None = None,
 ) -> ClaimTrial:
-    """Compare the observed episodes with those of the worlds, and pronounce the verdict."""
+    """Compare the observed episodes with those of the worlds, and pronounce the verdict.
+
+    ``shares`` are the shares of resolved episodes whose power is judged, by world; by default those
+    of the chart itself.
+    """
     record = _record(observed, criterion)
     k, n = int(record["resolved"]), int(record["matured"])
     statistics = {w: _statistics(e, criterion) for w, e in readings.items()}
@@ -126,8 +138,8 @@ def judge(
     matured = pd.Series({w: e.matured.sum() for w, e in readings.items()}, dtype=float)
     resolved = pd.Series({w: e.resolved(criterion).sum() for w, e in readings.items()}, dtype=float)
     ratios = likelihood_ratios(k, n, resolved, matured)
-    shares = {w: table["share_resolved"].to_numpy() for w, table in statistics.items()}
-    power = power_table(shares, LEVEL)
+    own = {w: table["share_resolved"].to_numpy() for w, table in statistics.items()}
+    power = power_table(own if shares is None else dict(shares), LEVEL)
     verdict, reason = _verdict(k, n, worlds.T[contrast[0]], ratios, power, contrast)
     return ClaimTrial(
         observed=record,
@@ -183,14 +195,19 @@ def _world_row(
     def among(flag: np.ndarray) -> float:
         return float(flag[matured].mean()) if number else float("nan")
 
+    columns = {
+        "episodes": "episodes_per_year",
+        "resolved": "share_resolved",
+        "rows": "median_rows",
+    }
     ranks = {
         f"p_{name}": rank_pvalue(record[column], statistics[column].to_numpy())
-        for name, column in (
-            ("episodes", "episodes_per_year"),
-            ("resolved", "share_resolved"),
-            ("rows", "median_rows"),
-        )
+        for name, column in columns.items()
     }
+    several = list(columns.values())
+    ranks["p_record"] = record_pvalue(
+        record[several].to_numpy(dtype=float), statistics[several].to_numpy()
+    )
     return {
         "episodes_per_year": float(statistics["episodes_per_year"].mean()),
         "matured_per_year": number / episodes.n_histories / episodes.years,
@@ -250,13 +267,11 @@ def _verdict(
             f"{k} of {n} resolved, which is only {ratio:.2f} times as likely under {believed!r} as "
             f"under {rival!r}.",
         )
-    # Two figures of the record are held against the world, so that the smaller p counts twice.
-    least = min(1.0, 2.0 * float(np.nanmin([world["p_resolved"], world["p_episodes"]])))
-    if least < LEVEL:
+    if world["p_record"] < LEVEL:
         return (
             "contradicted",
             f"{k} of {n} resolved, but {believed!r}, the world that the claim believes in, hardly "
-            f"gives such a record (p = {least:.3f}).",
+            f"gives such a record (p = {world['p_record']:.3f}).",
         )
     return (
         "supported",

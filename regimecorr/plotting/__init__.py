@@ -5,5 +5,12 @@ from __future__ import annotations
 from regimecorr.plotting.forecast import plot_forecast
 from regimecorr.plotting.panels import plot_correlation, plot_prices
 from regimecorr.plotting.probability import plot_probability
+from regimecorr.plotting.reliability import plot_reliability
 
-__all__ = ["plot_correlation", "plot_forecast", "plot_prices", "plot_probability"]
+__all__ = [
+    "plot_correlation",
+    "plot_forecast",
+    "plot_prices",
+    "plot_probability",
+    "plot_reliability",
+]

@@ -68,6 +68,7 @@ def _worlds(trial: ClaimTrial) -> list[str]:
             "p a year": trial.worlds["p_episodes"].map(_figure),
             "p share": trial.worlds["p_resolved"].map(_figure),
             "p rows": trial.worlds["p_rows"].map(_figure),
+            "p all": trial.worlds["p_record"].map(_figure),
         }
     ).rename_axis(None)
     return [

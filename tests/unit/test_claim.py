@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,12 @@ import pytest
 import regimecorr as rc
 from regimecorr.errors import DataError, ModelError, WindowError
 from regimecorr.events import DivergenceRule
-from regimecorr.inference.contrast import likelihood_ratios, rank_pvalue, rejection_power
+from regimecorr.inference.contrast import (
+    likelihood_ratios,
+    rank_pvalue,
+    record_pvalue,
+    rejection_power,
+)
 from regimecorr.inference.judgement import judge
 from regimecorr.inference.trial import Chart, Episodes, read_world
 
@@ -41,6 +47,27 @@ class TestContrast:
         assert rank_pvalue(49.0, simulated) == 1.0
         assert np.isnan(rank_pvalue(np.nan, simulated))
         assert np.isnan(rank_pvalue(1.0, np.full(5, np.nan)))
+
+    def test_rank_of_a_whole_record(self):
+        """A record that is odd in one figure, in none, and where a figure is missing."""
+        rng = np.random.default_rng(0)
+        simulated = rng.standard_normal((999, 3))
+        assert record_pvalue(np.array([5.0, 0.0, 0.0]), simulated) < 0.01
+        assert record_pvalue(np.array([0.0, 0.05, -0.02]), simulated) > 0.8
+        assert record_pvalue(np.array([np.nan, 5.0, np.nan]), simulated) < 0.01
+        assert np.isnan(record_pvalue(np.full(3, np.nan), simulated))
+        # Looking at three figures is paid for.
+        alone = rank_pvalue(2.1, simulated[:, 0])
+        together = record_pvalue(np.array([2.1, 0.0, 0.0]), simulated)
+        assert 2.0 * alone < together < 4.0 * alone
+
+    def test_size_of_a_whole_record(self):
+        rng = np.random.default_rng(1)
+        simulated = rng.poisson(2.0, (500, 3)).astype(float)
+        simulated[rng.random(500) < 0.3, 1] = np.nan
+        p = [record_pvalue(row, simulated) for row in rng.poisson(2.0, (400, 3)).astype(float)]
+        assert np.mean(np.array(p) < 0.05) < 0.08
+        assert np.mean(np.array(p) < 0.5) > 0.2
 
     def test_power_of_a_shift(self):
         """Normal against normal shifted by d: power is Phi(d - 1.645)."""
@@ -119,13 +146,21 @@ class TestVerdict:
         assert trial.verdict == "contradicted"
         assert "hardly" in trial.reason
 
-    def test_two_figures_may_reject_its_world(self):
-        """A p-value of 0.03 for one of them is 0.06 for both."""
-        rare = np.where(np.arange(2000) < 30, 1, 10)
+    def test_the_record_is_judged_as_one(self):
+        """An odd number of episodes counts once where nothing else varies, less where all does."""
+        rare = np.where(np.arange(2000) < 40, 1, 10)
         believed, rng = episodes(rare, rare), np.random.default_rng(0)
         rival = episodes(rng.binomial(1, 0.2, 2000), np.ones(2000, dtype=int))
         trial = self.trial(believed, rival, 1, 1)
-        assert 0.025 < trial.worlds.loc["constant", "p_episodes"] < 0.05
+        world = trial.worlds.loc["constant"]
+        assert world["p_record"] == pytest.approx(41 / 2001)
+        assert 0.025 < world["p_episodes"] < 0.05
+        assert trial.verdict == "contradicted"
+        # Where the time to the return varies too, some histories are as odd in that.
+        varied = dataclasses.replace(believed, rows=rng.uniform(10, 30, 2000)[believed.history])
+        trial = self.trial(varied, rival, 1, 1)
+        world = trial.worlds.loc["constant"]
+        assert world["p_episodes"] < 0.05 < world["p_record"] < 0.08
         assert trial.verdict == "supported"
 
     def test_ratio_between_a_third_and_three(self):

@@ -1,0 +1,260 @@
+"""Replay the past: a raw forecast for every divergence of every pair, from data to its day only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import warnings
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from regimecorr.data.alignment import align
+from regimecorr.data.prices import PriceSource
+from regimecorr.errors import ConvergenceWarning, DataError, EstimationError
+from regimecorr.evaluation.divergences import LATER_AGES, divergences
+from regimecorr.evaluation.pair_pool import pool_of
+from regimecorr.evaluation.panel import Pairs, Panel, read_panel
+from regimecorr.evaluation.plugins import chart_rule, ewma_rule
+from regimecorr.evaluation.pool import OUTER_DRAWS, SPECS
+from regimecorr.evaluation.pooling import FAMILIES, member_priors
+from regimecorr.evaluation.readings import Events
+from regimecorr.events import fresh_slice, situation
+from regimecorr.models.base import check_count
+from regimecorr.progress import LateProgress
+
+SHORT_WINDOW, LONG_WINDOW, HORIZON = 90, 252, 252
+N_PATHS = 2000
+#: What a forecast says, beside what `divergences` knows of its day.
+FORECASTS = (
+    "p_raw",
+    "p_unchanged",
+    *(f"p_{name}" for name in SPECS),
+    *(f"weight_{name}" for name in SPECS),
+    "p_ewma",
+    "p_chart",
+)
+_KEY = ("asset", "benchmark", "date")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BacktestRecord:
+    """Forecasts of past divergences, with the fingerprint of what they were made from.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a forecast: the columns of `divergences`; ``p_raw`` and ``p_unchanged`` of the raw
+        pool; ``p_`` and ``weight_`` of every member (NaN and 0 if it failed); the plug-ins
+        ``p_ewma`` and ``p_chart``; ``failed``, the reason if there is no forecast; ``inputs``, the
+        fingerprint of the prices that it was made from.
+    options : dict
+        Paths, seed, version.
+    made : str
+        ISO date on which the last forecast was made.
+    """
+
+    frame: pd.DataFrame
+    options: dict[str, Any] = field(default_factory=dict)
+    made: str = ""
+
+    def __repr__(self) -> str:
+        return f"<BacktestRecord: {len(self.frame)} forecasts, made {self.made}>"
+
+    @property
+    def matured(self) -> pd.DataFrame:
+        """Forecasts whose outcome is known."""
+        known = self.frame["structural"].notna() & self.frame["p_raw"].notna()
+        return self.frame[known]
+
+
+def backtest(
+    panel: PriceSource | Panel,
+    pairs: Pairs = "all",
+    *,
+    ages: Sequence[int] = (0, *LATER_AGES),
+    store: str | Path | None = None,
+    n_paths: int = N_PATHS,
+    rng: int = 0,
+    n_jobs: int = 1,
+) -> BacktestRecord:
+    """Forecast every divergence of every pair with what was known on its day.
+
+    Each forecast is the raw pool of `assess`, fitted to the pair's prices up to that day and
+    nothing else: margins, models and weights. The outcome is the definition's. Primary forecasts
+    are those at the entry (``age`` 0); later ages are to be scored apart.
+
+    Parameters
+    ----------
+    panel : DataFrame, dict of Series, path or Panel
+        Prices of many assets; see `read_panel`.
+    pairs : "all" or sequence of (asset, benchmark), default "all"
+        Pairs; "all" takes those of distinct underlyings.
+    ages : sequence of int, default (0, 21, 42, 63)
+        Rows after the entry at which a divergence that still lasts is forecast again.
+    store : path, optional
+        File to which every forecast is written as it is made, one JSON object a line; what stands
+        there is not made again. A forecast that was made from other prices stops the run: records
+        are not rewritten.
+    n_paths : int, default 2000
+        Simulated paths of each model, at least 400.
+    rng : int, default 0
+        Seed; every forecast has random numbers of its own, whatever else is made.
+    n_jobs : int, default 1
+        Processes.
+
+    Returns
+    -------
+    BacktestRecord
+
+    Raises
+    ------
+    DataError
+        If the prices cannot be used, or the store holds forecasts made from other prices or with
+        other options.
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> prices = rc.simulate("recurrent", n_obs=1600, rng=5).prices
+    >>> record = backtest(prices, ages=(0,), n_paths=400)
+    >>> bool(record.matured["p_raw"].between(0, 1).all())
+    True
+    """
+    check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
+    whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
+    rows = divergences(whole, ages=ages)
+    options = {"n_paths": int(n_paths), "rng": int(rng), "version": 1}
+    path = None if store is None else Path(store)
+    known = {} if path is None else _read(path, options)
+    places = zip(rows["asset"], rows["benchmark"], rows["date"], strict=True)
+    rows["inputs"] = [_fingerprint(whole, *place) for place in places]
+    wanted = []
+    for row in rows.itertuples(index=False):
+        old = known.get(_key(row))
+        if old is None:
+            wanted.append(row)
+        elif old["inputs"] != row.inputs:
+            raise DataError(
+                f"The forecast of {row.asset} / {row.benchmark} on {row.date:%Y-%m-%d} in {store} "
+                "was made from other prices; a record is not rewritten. Use another file."
+            )
+    made = dt.date.today().isoformat()
+    for new in _forecasts(whole, wanted, n_paths, rng, n_jobs):
+        known[tuple(new[k] for k in _KEY)] = new
+        if path is not None:
+            _append(path, options | {"made": made} | new)
+    found = [known[_key(row)] for row in rows.itertuples(index=False)]
+    table = pd.DataFrame(found, index=rows.index).reindex(columns=[*FORECASTS, "failed"])
+    table = table.astype(dict.fromkeys(FORECASTS, float))
+    return BacktestRecord(rows.join(table), options, made)
+
+
+def _key(row: Any) -> tuple[str, str, str]:
+    return row.asset, row.benchmark, f"{row.date:%Y-%m-%d}"
+
+
+def _fingerprint(panel: Panel, asset: str, benchmark: str, date: pd.Timestamp) -> str:
+    """Hash of the pair's prices up to a day."""
+    table = panel.table.loc[:date, [asset, benchmark]].dropna()
+    digest = hashlib.sha256(f"{asset}|{benchmark}".encode())
+    digest.update(table.index.to_numpy().astype("datetime64[D]").astype(np.int64).tobytes())
+    digest.update(np.ascontiguousarray(table.to_numpy(dtype=float)).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path, options: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Forecasts of a store by key; a last line that was cut off is made again."""
+    if not path.exists():
+        return {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for i, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if i == len(lines) - 1:
+                path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+                continue
+            raise DataError(f"Line {i + 1} of {path} is no record: {error}.") from error
+        other = {k: row.get(k) for k in options if row.get(k) != options[k]}
+        if other:
+            raise DataError(
+                f"{path} holds forecasts made with {other}, not {options}; use another file."
+            )
+        found[tuple(row[k] for k in _KEY)] = row
+    return found
+
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as target:
+        plain = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
+        target.write(json.dumps(plain, allow_nan=False) + "\n")
+
+
+def _forecasts(
+    panel: Panel, wanted: Sequence[Any], n_paths: int, rng: int, n_jobs: int
+) -> Iterable[dict[str, Any]]:
+    """Forecasts one after the other, in the order of the rows, made in parallel."""
+    work = Parallel(n_jobs=n_jobs, return_as="generator")
+    tasks = (
+        delayed(raw_forecast)(
+            panel.table.loc[: row.date, [row.asset, row.benchmark]].dropna(), n_paths, rng
+        )
+        for row in wanted
+    )
+    with LateProgress("backtest", len(wanted)) as progress:
+        for row, made in zip(wanted, work(tasks), strict=True):
+            progress.advance(f"{row.asset} / {row.benchmark}")
+            asset, benchmark, date = _key(row)
+            yield {
+                "asset": asset,
+                "benchmark": benchmark,
+                "date": date,
+                "inputs": row.inputs,
+            } | made
+
+
+def raw_forecast(prices: pd.DataFrame, n_paths: int = N_PATHS, rng: int = 0) -> dict[str, Any]:
+    """Forecast of a pair at its last row by the raw pool, its members and the plug-ins.
+
+    A pool that fails is a forecast that failed: its reason is told and its figures are missing.
+    """
+    pair = align(prices)
+    returns = pair.returns
+    values = np.ascontiguousarray(returns.to_numpy())
+    here = situation(values, SHORT_WINDOW, LONG_WINDOW)
+    begin, end = fresh_slice(HORIZON)
+    out: dict[str, Any] = dict.fromkeys(FORECASTS, float("nan"))
+    out |= {
+        "failed": "",
+        "p_ewma": ewma_rule(values, here.sign, here.midpoint, end - begin),
+        "p_chart": chart_rule(here.r_long, here.sign),
+    }
+    name = zlib.crc32(f"{pair.asset}|{pair.benchmark}".encode())
+    generator = np.random.default_rng([rng, name, pair.dates[-1].toordinal()])
+    events = Events(pair, "returns", here, SHORT_WINDOW, HORIZON)
+    priors = member_priors(None, FAMILIES)
+    try:
+        with warnings.catch_warnings():
+            # A member on a bound is a finding of the pool, of which the past has hundreds.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            pool = pool_of(returns, events, SPECS, priors, n_paths=n_paths, rng=generator)
+    except EstimationError as error:
+        return out | {"failed": str(error)}
+    out["p_raw"] = float(pool.average(lambda f: events.structural(f).mean()))
+    out["p_unchanged"] = float(pool.average(lambda f: events.unchanged(f).mean()))
+    for member in pool.members.values():
+        out[f"weight_{member.name}"] = pool.weights[member.name]
+        if member.futures is not None:
+            out[f"p_{member.name}"] = float(events.structural(member.futures).mean())
+    return out
