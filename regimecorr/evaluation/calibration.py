@@ -14,8 +14,6 @@ from regimecorr.events import Array
 
 #: Inputs are clipped here: a pool fitted to one pair is surer than anything can be.
 CLIP = (0.02, 0.98)
-#: Fewer outcomes, or fewer of the rarer kind, do not make three coefficients.
-FEWEST_OUTCOMES, FEWEST_OF_A_KIND = 60, 15
 
 
 def clipped_logit(p: npt.ArrayLike) -> Array:
@@ -84,14 +82,38 @@ class Recalibration:
         return cls((c0, c1, c2), covariance, int(values["n_outcomes"]))
 
 
+@dataclass(frozen=True, slots=True)
+class CoefficientPrior:
+    """Normal prior of the coefficients: where they stay while outcomes say little.
+
+    A few hundred outcomes that share their years cannot fix three coefficients: fitted freely they
+    lose more than they gain. The prior is the panel forecast as it stands, with the pool's weight
+    around zero.
+
+    Attributes
+    ----------
+    mean, sd : tuple of float
+        Of ``c0``, ``c1`` and ``c2``. Without a panel forecast the pool takes the place of the panel
+        (mean and spread of ``c2``).
+    """
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    sd: tuple[float, float, float] = (0.2, 0.2, 0.2)
+
+    def __post_init__(self) -> None:
+        if not all(np.isfinite(self.mean)) or not all(0.0 < s < np.inf for s in self.sd):
+            raise ModelError(f"mean={self.mean} and sd={self.sd} must be finite, sd positive.")
+
+
 def recalibrate(
     p_raw: npt.ArrayLike,
     outcome: npt.ArrayLike,
     p_panel: npt.ArrayLike | None = None,
     *,
     blocks: npt.ArrayLike | None = None,
+    prior: CoefficientPrior | None = None,
 ) -> Recalibration:
-    """Fit the coefficients by maximum likelihood (scikit-learn's logistic regression).
+    """Fit the coefficients: the mode of their posterior.
 
     Parameters
     ----------
@@ -105,6 +127,8 @@ def recalibrate(
     blocks : array_like of shape (n,), optional
         Calendar block of each outcome: the covariance is clustered by them. Default: every outcome
         by itself.
+    prior : CoefficientPrior, optional
+        Default ``CoefficientPrior()``.
 
     Returns
     -------
@@ -114,8 +138,6 @@ def recalibrate(
     ------
     ModelError
         If a probability or an outcome is none, or the shapes differ.
-    EstimationError
-        If there are fewer than 60 outcomes, or fewer than 15 of a kind.
 
     References
     ----------
@@ -133,37 +155,45 @@ def recalibrate(
     >>> bool(0.3 < recalibrate(p, y).coefficients[1] < 0.7)
     True
     """
-    from sklearn.linear_model import LogisticRegression
-
     p, y = checked_forecasts(p_raw, outcome)
-    columns = [clipped_logit(p)]
-    if p_panel is not None:
-        other, _ = checked_forecasts(p_panel, outcome)
-        columns.append(clipped_logit(other))
-    rare = int(min(y.sum(), len(y) - y.sum()))
-    if len(y) < FEWEST_OUTCOMES or rare < FEWEST_OF_A_KIND:
-        raise EstimationError(
-            f"{len(y)} outcomes, {rare} of the rarer kind, are too few to calibrate; at least "
-            f"{FEWEST_OUTCOMES} and {FEWEST_OF_A_KIND} are needed. Use a larger panel or a later "
-            "day."
-        )
-    x = np.column_stack(columns)
-    # So little shrinkage that it is none; without any, perfect separation would not end.
-    fit = LogisticRegression(C=1e4, tol=1e-10, max_iter=2000).fit(x, y)
-    found = np.r_[fit.intercept_, fit.coef_[0]]
-    design = np.column_stack([np.ones(len(x)), x])
-    chance = 1.0 / (1.0 + np.exp(-design @ found))
-    bread = np.linalg.inv(design.T @ (design * (chance * (1.0 - chance))[:, None]))
-    scores = design * (y - chance)[:, None]
+    wanted = CoefficientPrior() if prior is None else prior
+    columns, mean, sd = [np.ones(len(p)), clipped_logit(p)], wanted.mean[:2], wanted.sd[:2]
+    if p_panel is None:
+        mean, sd = (mean[0], wanted.mean[2]), (sd[0], wanted.sd[2])
+    else:
+        columns.append(clipped_logit(checked_forecasts(p_panel, outcome)[0]))
+        mean, sd = wanted.mean, wanted.sd
     label = np.arange(len(y)) if blocks is None else np.unique(blocks, return_inverse=True)[1]
     if len(label) != len(y):
         raise ModelError(f"blocks has {len(label)} entries for {len(y)} outcomes.")
+    design = np.column_stack(columns)
+    found, chance, bread = _mode(design, y, np.array(mean), np.array(sd))
+    scores = design * (y - chance)[:, None]
     sums = np.array([scores[label == k].sum(axis=0) for k in np.unique(label)])
-    sandwich = np.zeros((3, 3))
-    sandwich[: len(found), : len(found)] = bread @ (sums.T @ sums) @ bread
+    full = np.zeros((3, 3))
+    # The prior's part of the curvature is variance too: what the outcomes leave open.
+    full[: len(found), : len(found)] = (
+        bread @ (sums.T @ sums + np.diag(1.0 / np.array(sd) ** 2)) @ bread
+    )
     c0, c1, c2 = (*found, 0.0)[:3]
     return Recalibration(
         (float(c0), float(c1), float(c2)),
-        tuple(tuple(float(v) for v in row) for row in sandwich),
+        tuple(tuple(float(v) for v in row) for row in full),
         len(y),
+    )
+
+
+def _mode(design: Array, y: Array, mean: Array, sd: Array) -> tuple[Array, Array, Array]:
+    """Posterior mode by Newton's steps, the chances there, and the inverse curvature."""
+    precision = np.diag(1.0 / sd**2)
+    at = mean.copy()
+    for _ in range(100):
+        chance = 1.0 / (1.0 + np.exp(-design @ at))
+        curvature = design.T @ (design * (chance * (1.0 - chance))[:, None]) + precision
+        step = np.linalg.solve(curvature, design.T @ (y - chance) - precision @ (at - mean))
+        at = at + step
+        if np.abs(step).max() < 1e-12:
+            return at, chance, np.asarray(np.linalg.inv(curvature), dtype=float)
+    raise EstimationError(
+        "The calibration did not converge in 100 Newton steps; use a narrower prior."
     )

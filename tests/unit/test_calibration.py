@@ -7,9 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from regimecorr.errors import EstimationError, ModelError
-from regimecorr.evaluation.calibration import Recalibration, clipped_logit, recalibrate
+from regimecorr.errors import ModelError
+from regimecorr.evaluation.calibration import (
+    CoefficientPrior,
+    Recalibration,
+    clipped_logit,
+    recalibrate,
+)
 
+#: So wide that it says nothing.
+FLAT = CoefficientPrior(sd=(1e3, 1e3, 1e3))
 TRUE = np.array([0.3, 0.4, 0.8])
 
 
@@ -24,7 +31,7 @@ def sample(n=4000, seed=0, clusters=None):
 
 def test_coefficients_are_found():
     raw, panel, y = sample(20_000)
-    found = recalibrate(raw, y, panel)
+    found = recalibrate(raw, y, panel, prior=FLAT)
     errors = np.sqrt(np.diag(found.covariance))
     np.testing.assert_array_less(np.abs(np.array(found.coefficients) - TRUE), 4 * errors)
     assert errors.max() < 0.05
@@ -40,23 +47,23 @@ def test_agrees_with_statsmodels():
     theirs = sm.Logit(y, x).fit(
         disp=0, cov_type="cluster", cov_kwds={"groups": blocks, "use_correction": False}
     )
-    ours = recalibrate(raw, y, panel, blocks=blocks)
-    np.testing.assert_allclose(ours.coefficients, theirs.params, atol=2e-3)
-    np.testing.assert_allclose(ours.covariance, theirs.cov_params(), rtol=0.02)
+    ours = recalibrate(raw, y, panel, blocks=blocks, prior=FLAT)
+    np.testing.assert_allclose(ours.coefficients, theirs.params, atol=1e-6)
+    np.testing.assert_allclose(ours.covariance, theirs.cov_params(), rtol=1e-4)
 
 
 def test_clustering_widens_the_errors():
     """Outcomes that share their year's shock say less than they seem to."""
     raw, panel, y = sample(3000, 5, clusters=15)
-    alone = recalibrate(raw, y, panel)
-    together = recalibrate(raw, y, panel, blocks=np.arange(3000) % 15)
+    alone = recalibrate(raw, y, panel, prior=FLAT)
+    together = recalibrate(raw, y, panel, blocks=np.arange(3000) % 15, prior=FLAT)
     assert together.covariance[0][0] > 5 * alone.covariance[0][0]
     assert together.coefficients == alone.coefficients
 
 
 def test_calibrated_probabilities_come_true():
     raw, panel, y = sample(20_000)
-    found = recalibrate(raw, y, panel)
+    found = recalibrate(raw, y, panel, prior=FLAT)
     again = sample(20_000, 9)
     p = found.apply(again[0], again[1])
     for low in np.arange(0.1, 0.9, 0.2):
@@ -74,7 +81,7 @@ def test_without_a_panel():
 
 def test_draws_scatter_around():
     raw, panel, y = sample(800)
-    found = recalibrate(raw, y, panel)
+    found = recalibrate(raw, y, panel, prior=FLAT)
     drawn = found.draw([0.2, 0.8], [0.3, 0.6], 4000, np.random.default_rng(0))
     assert drawn.shape == (4000, 2)
     np.testing.assert_allclose(
@@ -91,17 +98,40 @@ def test_certainty_is_clipped():
 
 def test_through_json():
     raw, panel, y = sample(500)
-    found = recalibrate(raw, y, panel)
+    found = recalibrate(raw, y, panel, prior=FLAT)
     assert Recalibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_few_outcomes_leave_the_panel_forecast_as_it_is():
+    raw, panel, y = sample(12)
+    found = recalibrate(raw, y, panel)
+    np.testing.assert_allclose(found.coefficients, [0.0, 0.0, 1.0], atol=0.25)
+    assert np.sqrt(np.diag(found.covariance)).max() < 0.4
+    one_kind = recalibrate(raw, np.ones(12), panel)
+    assert np.isfinite(one_kind.coefficients).all()
+
+
+def test_the_mode_is_the_mode():
+    """Penalised log-likelihood, maximised by scipy."""
+    from scipy.optimize import minimize
+
+    raw, panel, y = sample(150, 2)
+    design = np.column_stack([np.ones(150), clipped_logit(raw), clipped_logit(panel)])
+
+    def loss(c):
+        eta = design @ c
+        prior = 0.5 * np.sum(((c - [0, 0, 1]) / 0.2) ** 2)
+        return np.sum(np.logaddexp(0, eta) - y * eta) + prior
+
+    theirs = minimize(loss, np.zeros(3), tol=1e-12).x
+    np.testing.assert_allclose(recalibrate(raw, y, panel).coefficients, theirs, atol=1e-5)
 
 
 def test_refusals():
     raw, panel, y = sample(500)
-    with pytest.raises(EstimationError, match="40 outcomes"):
-        recalibrate(raw[:40], y[:40], panel[:40])
-    with pytest.raises(EstimationError, match="0 of the rarer kind"):
-        recalibrate(raw, np.ones(500))
     with pytest.raises(ModelError, match="blocks has 3"):
-        recalibrate(raw, y, blocks=[1, 2, 3])
+        recalibrate(raw, y, panel, blocks=[1, 2, 3])
     with pytest.raises(ModelError, match="probabilities"):
         recalibrate(raw + 1, y)
+    with pytest.raises(ModelError, match="sd positive"):
+        CoefficientPrior(sd=(0.1, 0.0, 0.1))
