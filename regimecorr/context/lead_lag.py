@@ -70,6 +70,37 @@ class GrangerTest:
     total: float
 
 
+def influence(x: Array, y: Array) -> tuple[Array, Array]:
+    r"""Correlation of series, and its influence function.
+
+    The influence of row t is :math:`u_t v_t - r (u_t^2 + v_t^2) / 2`, with u and v the standardised
+    series: how the correlation moves with the weight of the row.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (..., n_rows)
+        The last axis is read, so that samples can be stacked before it.
+
+    Returns
+    -------
+    r : ndarray of shape (...)
+        NaN where a series is constant.
+    influence : ndarray of shape (..., n_rows)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.context.lead_lag import influence
+    >>> r, moved = influence(np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, -1.0, -1.0, 1.0]))
+    >>> float(r), moved.tolist()
+    (0.0, [1.0, 1.0, -1.0, -1.0])
+    """
+    u, v = _standardised(x), _standardised(y)
+    product = u * v
+    r = product.mean(axis=-1)
+    return r, product - 0.5 * r[..., None] * (u * u + v * v)
+
+
 def cross_correlation(
     x: npt.ArrayLike, y: npt.ArrayLike, lags: npt.ArrayLike, rows: IntArray
 ) -> CrossCorrelation:
@@ -118,13 +149,13 @@ def cross_correlation(
             f"{np.abs(steps).max()}; use smaller lags or a longer sample."
         )
     correlation = np.empty(steps.size)
-    influence = np.zeros((n, steps.size))
+    moved = np.zeros((n, steps.size))
     for column, k in enumerate(steps):
         earlier, here = _shifted(n, int(k))
-        correlation[column], influence[here, column] = _influence(first[earlier], second[here])
+        correlation[column], moved[here, column] = influence(first[earlier], second[here])
     drawn = np.stack([np.bincount(row, minlength=n) for row in rows]).astype(float)
     known = (n - np.abs(steps)).astype(float)
-    moves = drawn @ influence / known
+    moves = drawn @ moved / known
     error = moves.std(axis=0, ddof=1)
     return CrossCorrelation(steps, correlation, error, moves / error)
 
@@ -221,11 +252,11 @@ def _robust_regression(design: Array, target: Array, lags: int) -> tuple[Array, 
     return coefficients, covariance
 
 
-def _influence(u: Array, v: Array) -> tuple[float, Array]:
-    """Correlation of pairs, and its influence function at each of them."""
-    u, v = (u - u.mean()) / u.std(), (v - v.mean()) / v.std()
-    r = float(np.mean(u * v))
-    return r, u * v - 0.5 * r * (u**2 + v**2)
+def _standardised(x: Array) -> Array:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    scale = np.sqrt(np.einsum("...i,...i->...", centred, centred) / x.shape[-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(centred / scale[..., None])
 
 
 def _shifted(n: int, k: int) -> tuple[slice, slice]:

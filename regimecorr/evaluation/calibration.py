@@ -157,24 +157,21 @@ def recalibrate(
     """
     p, y = checked_forecasts(p_raw, outcome)
     wanted = CoefficientPrior() if prior is None else prior
-    columns, mean, sd = [np.ones(len(p)), clipped_logit(p)], wanted.mean[:2], wanted.sd[:2]
-    if p_panel is None:
-        mean, sd = (mean[0], wanted.mean[2]), (sd[0], wanted.sd[2])
-    else:
+    columns, which = [np.ones(len(p)), clipped_logit(p)], [0, 2]
+    if p_panel is not None:
         columns.append(clipped_logit(checked_forecasts(p_panel, outcome)[0]))
-        mean, sd = wanted.mean, wanted.sd
+        which = [0, 1, 2]
+    mean, sd = np.array(wanted.mean)[which], np.array(wanted.sd)[which]
     label = np.arange(len(y)) if blocks is None else np.unique(blocks, return_inverse=True)[1]
     if len(label) != len(y):
         raise ModelError(f"blocks has {len(label)} entries for {len(y)} outcomes.")
     design = np.column_stack(columns)
-    found, chance, bread = _mode(design, y, np.array(mean), np.array(sd))
+    found, chance, bread = _mode(design, y, mean, sd)
     scores = design * (y - chance)[:, None]
     sums = np.array([scores[label == k].sum(axis=0) for k in np.unique(label)])
     full = np.zeros((3, 3))
     # The prior's part of the curvature is variance too: what the outcomes leave open.
-    full[: len(found), : len(found)] = (
-        bread @ (sums.T @ sums + np.diag(1.0 / np.array(sd) ** 2)) @ bread
-    )
+    full[: len(found), : len(found)] = bread @ (sums.T @ sums + np.diag(1.0 / sd**2)) @ bread
     c0, c1, c2 = (*found, 0.0)[:3]
     return Recalibration(
         (float(c0), float(c1), float(c2)),

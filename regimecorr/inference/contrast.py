@@ -46,23 +46,28 @@ def record_pvalue(observed: Array, simulated: Array) -> float:
     return float((1.0 + np.sum(least <= mine)) / (len(least) + 1.0))
 
 
+def share_beyond(null: Array, truth: Array, level: float = 0.05) -> float:
+    """Share of ``truth`` (n,) that a test of ``null`` rejects, large values counting.
+
+    It rejects where the null world itself falls with probability ``level`` at most; if even its
+    most extreme value is likelier than that, it never rejects. What is not finite is no rejection.
+    """
+    beyond = null.size - np.searchsorted(np.sort(null), truth, side="left")  # of the null, >= each
+    return float(np.mean((beyond <= level * null.size) & np.isfinite(truth)))
+
+
 def rejection_power(null: Array, truth: Array, level: float = 0.05) -> float:
     """Chance that a test of the null world rejects when the other world is true.
 
-    The test is one-sided, towards the side on which the other world's mean lies. It rejects where
-    the null world itself falls with probability ``level`` at most; if even its most extreme value
-    is likelier than that, the test never rejects and has no power. Histories without the statistic
-    (NaN) do not count; with too few of them the answer is NaN.
+    The test is that of `share_beyond`, towards the side on which the other world's mean lies.
+    Histories without the statistic (NaN) do not count; with too few of them the answer is NaN.
     """
     a, b = null[np.isfinite(null)], truth[np.isfinite(truth)]
     if min(a.size, b.size) < FEWEST_HISTORIES:
         return float("nan")
     if b.mean() < a.mean():
         a, b = -a, -b
-    values = np.unique(np.concatenate([a, b]))
-    beyond = a.size - np.searchsorted(np.sort(a), values, side="left")  # of the null, >= value
-    allowed = values[beyond <= level * a.size]
-    return 0.0 if allowed.size == 0 else float(np.mean(b >= allowed[0]))
+    return share_beyond(a, b, level)
 
 
 def power_table(statistics: dict[str, Array], level: float = 0.05) -> pd.DataFrame:

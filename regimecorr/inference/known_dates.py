@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from regimecorr.context.lead_lag import influence
 from regimecorr.errors import ModelError
 from regimecorr.models.base import Array, IntArray
 
@@ -89,14 +90,6 @@ def long_run_variance(values: Array, bandwidth: int | None = None) -> Array:
             "...i,...i->...", x[..., lag:], x[..., :-lag]
         )
     return np.asarray(np.maximum(total, 0.0) / n)
-
-
-def influence(x: Array, y: Array) -> tuple[Array, Array]:
-    """Correlation (...) of series (..., n), and its influence function (..., n)."""
-    u, v = _standardised(x), _standardised(y)
-    product = u * v
-    r = product.mean(axis=-1)
-    return r, product - 0.5 * r[..., None] * (u * u + v * v)
 
 
 def change_statistic(x: Array, y: Array, split: int) -> tuple[Array, Array, Array, Array]:
@@ -229,13 +222,6 @@ def sup_test(x: npt.ArrayLike, y: npt.ArrayLike, rows: IntArray, trim: float = 0
     )
     pvalue = (1.0 + np.sum(replicates >= statistic)) / (replicates.size + 1.0)
     return SupTest(float(statistic), int(row), float(pvalue), replicates)
-
-
-def _standardised(x: Array) -> Array:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    scale = np.sqrt(np.einsum("...i,...i->...", centred, centred) / x.shape[-1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(centred / scale[..., None])
 
 
 def _pair(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:

@@ -24,6 +24,14 @@ CHUNK = 50
 ROWS_PER_YEAR = 252.0
 
 
+def on_basis(returns: Array, basis: Basis) -> Array:
+    """Series (n_rows, 2) of a history of log returns (n_rows, 2); levels begin at one."""
+    if basis == "returns":
+        return returns
+    logs = np.cumsum(returns, axis=0)
+    return np.asarray(np.exp(logs) if basis == "levels" else logs)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Chart:
     """What is read off a history: series, windows, what counts as a divergence, and when it ends.
@@ -69,10 +77,7 @@ class Chart:
 
     def series(self, returns: Array) -> Array:
         """What is correlated (n_rows, 2), from log returns."""
-        if self.basis == "returns":
-            return returns
-        logs = np.cumsum(returns, axis=0)
-        return np.asarray(np.exp(logs) if self.basis == "levels" else logs)
+        return on_basis(returns, self.basis)
 
     def read(self, returns: Array, begin: int = 0) -> Array:
         """Episodes (k, 11) of one history of log returns (n_rows, 2) that begin on a row or later.

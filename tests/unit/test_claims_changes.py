@@ -99,6 +99,25 @@ class TestEvents:
             assert found.pvalue < 0.05
             assert found.uninformative == ""
 
+    def test_power_is_that_of_a_fixed_change(self):
+        """Before the second event the correlation was zero already, so it had nowhere to fall."""
+        returns = pair_of(
+            np.random.default_rng(6), 2200, np.where(late(2200, "2016-01-01"), 0, 0.7)
+        )
+        found = TESTS["events_changed_it"](sample_of(returns), basis="returns")
+        assert found.power > 0.6  # at most one half, had the second one to bring it to zero
+        assert "had one moved it by 0.3 towards the other sign" in found.note
+
+    def test_power_grows_with_the_rows(self):
+        returns = pair_of(np.random.default_rng(7), 2200, 0.2)
+        powers = [
+            TESTS["events_changed_it"](sample_of(returns), basis="returns", window=window).power
+            for window in (63, 252, None)
+        ]
+        assert powers[0] < 0.6
+        assert powers == sorted(powers)
+        assert powers[2] > 0.9
+
     def test_too_few_rows(self):
         returns = pair_of(np.random.default_rng(3), 700, 0.5)
         events = (Event(name="late", date=pd.Timestamp("2016-08-15")),)

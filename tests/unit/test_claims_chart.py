@@ -13,11 +13,12 @@ from regimecorr.data.alignment import align
 from regimecorr.data.windows import resolve
 from regimecorr.events import legs, rolling_correlations
 from regimecorr.inference.claims import histories
-from regimecorr.inference.claims.alarms import _begins, alarm
+from regimecorr.inference.claims.alarms import _begins, _lowered, alarm
 from regimecorr.inference.claims.chart import TESTS, _parts_closed
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.table import published_claims
+from regimecorr.inference.contrast import share_beyond
 from regimecorr.inference.nulls import make_worlds
 from regimecorr.models.margins import GARCH
 
@@ -78,16 +79,15 @@ def opposed(returns: np.ndarray, spells: list[tuple[int, int]]) -> np.ndarray:
 class TestHistories:
     def test_share_beyond(self) -> None:
         null = np.r_[np.arange(100.0)]
-        assert histories.share_beyond(null, np.array([94.0, 95.0, 96.0, 200.0])) == 0.75
+        assert share_beyond(null, np.array([94.0, 95.0, 96.0, 200.0])) == 0.75
         # A null world that often takes its largest value never lets a test reject.
-        assert histories.share_beyond(np.ones(100), np.ones(100)) == 0.0
-        assert histories.share_beyond(null, np.array([np.nan, 200.0])) == 0.5
-        assert np.isnan(histories.share_beyond(np.full(100, np.nan), null))
+        assert share_beyond(np.ones(100), np.ones(100)) == 0.0
+        assert share_beyond(null, np.array([np.nan, 200.0])) == 0.5
 
     def test_share_beyond_is_the_level_under_the_null(self) -> None:
         rng = np.random.default_rng(0)
         a, b = rng.standard_normal((2, 20_000))
-        assert histories.share_beyond(a, b) == pytest.approx(0.05, abs=0.01)
+        assert share_beyond(a, b) == pytest.approx(0.05, abs=0.01)
 
     def test_against_world(self) -> None:
         null = np.r_[np.arange(99.0), np.nan]
@@ -263,6 +263,17 @@ class TestSustainedFall:
         assert known.size >= 20
         assert np.sum(known <= 0.05) <= 5
 
+    def test_in_rows(self) -> None:
+        x = walks(1600, 4, 0.45)
+        x[800:, 1] = walks(800, 5)[:, 1]
+        sample = light(sample_of(x))
+        found = run("sustained_fall", sample, fall_below=0.4)
+        windows = resolve(sample.dates, 90, 252, 252)
+        own = _lowered(sample.returns, windows, 0.4, 63, 252)
+        assert np.isfinite(own)
+        assert f"With 252 rows the difference is {own:+.2f}." in found.note
+        assert found.estimate != pytest.approx(own, abs=0.005)
+
     def test_no_alarm(self) -> None:
         found = run("sustained_fall", light(sample_of(walks(1100, 1, 0.9))))
         assert "never went off" in found.uninformative
@@ -291,6 +302,15 @@ class TestShortMovesToLong:
         found = [run("short_moves_to_long", light(sample_of(walks(1000, s)))) for s in range(30)]
         assert sum(e.pvalue <= 0.05 for e in found) <= 5
         assert np.mean([e.pvalue for e in found]) > 0.3
+
+    def test_in_rows(self) -> None:
+        sample = light(sample_of(walks(1500, 8)))
+        windows = resolve(sample.dates, 90, 252, 90)
+        correlations = rolling_correlations(*legs(sample.series("levels")), windows)
+        own = _parts_closed(*correlations, windows, 0.5)[0]
+        found = run("short_moves_to_long", sample)
+        assert f"with 90 and 252 rows and a 90-row horizon {own:+.2f};" in found.note
+        assert found.estimate != pytest.approx(own, abs=0.005)
 
     def test_never_apart(self) -> None:
         found = run("short_moves_to_long", light(sample_of(walks(900, 8, 0.99999))))

@@ -182,6 +182,24 @@ class TestPositioning:
         found = run("positioning_decides", sample_of(walks(1000, 1)))
         assert "4 gaps closed, 4 led by the asset" in found.uninformative
 
+    def test_in_rows(self) -> None:
+        sample = sample_of(walks(2500, 0))
+        found = run("positioning_decides", sample)
+        closed, led, _ = gaps._closings(
+            sample,
+            "levels",
+            resolve(sample.dates, 90, 252, 252),
+            gaps.DivergenceRule(reference="overlapping", elevated=0.3, merge=10),
+            "relative_trend",
+            None,
+        )
+        own = gaps.test_positioning(closed, predictor="relative_trend", n_perm=99, rng=0).table
+        assert (
+            f"with 90 and 252 rows {int(led.sum())} of {len(led)} led by the asset, estimate "
+            f"{own.loc['firth', 'estimate']:+.2f}" in found.note
+        )
+        assert own.loc["firth", "estimate"] != pytest.approx(found.estimate, abs=0.005)
+
     def test_on_prices(self) -> None:
         found = run("positioning_decides", sample_of(walks(2500, 3)))
         assert 0.0 < found.min_pvalue <= found.pvalue <= 1.0
@@ -203,6 +221,8 @@ class TestSetup:
         assert 0.05 < found.min_pvalue < 0.95
         assert "walks give it with probability" in found.uninformative
         assert "the asset behind" in found.note
+        by_rows = read_gap(np.log(sample.pair.prices.to_numpy()), 252)
+        assert f"; with 252 rows z = {by_rows.z:+.2f}, fitted DCC " in found.note
         assert "it has resolved as told;" in found.out_of_sample
 
     def test_scored_on_the_data_since(self) -> None:
@@ -268,6 +288,17 @@ class TestRecord:
         assert found.contradicted
         assert "most on 2020-09-0" in found.note
 
+    def test_in_rows(self) -> None:
+        """A year of 365 days has 261 rows here; both look back at the gap of their own year."""
+        sample = light(sample_of(walks(1500, 1)))
+        gap = np.log(sample.pair.prices["A"] / sample.pair.prices["B"]).iloc[1:]
+        window = gap.rolling(252)
+        z = ((gap - window.mean()) / window.std()).abs()
+        ratio = z.iloc[-21:].max() / z.iloc[:-21].max()
+        found = run("record_gap", sample)
+        assert f"with 252 rows {ratio:.2f};" in found.note
+        assert found.estimate != pytest.approx(ratio, abs=0.005)
+
     def test_size(self) -> None:
         found = [run("record_gap", light(sample_of(walks(900, s)))) for s in range(30)]
         assert sum(e.pvalue <= 0.05 for e in found) <= 5
@@ -303,6 +334,17 @@ class TestNarrows:
         seldom = [e for e in found if e.estimate < 0.5]
         assert all(e.contradicted or e.uninformative for e in seldom)
         assert any("reaches half" in e.uninformative for e in seldom)
+
+    def test_in_rows(self) -> None:
+        sample = light(sample_of(walks(1500, 1)))
+        found = run("gap_narrows", sample)
+        gap = np.log(sample.pair.prices["A"] / sample.pair.prices["B"]).iloc[1:]
+        window = gap.rolling(252)
+        then = gap - window.mean()
+        after = gap.shift(-252) - window.mean()
+        wide = (then / window.std()).abs().ge(1.5) & after.notna()
+        share = (after.abs() < then.abs())[wide].mean()
+        assert f"with 252 rows {share:.0%};" in found.note
 
     def test_no_extreme_gap(self) -> None:
         found = run("gap_narrows", light(sample_of(walks(900, 1))), extreme=50.0)

@@ -28,14 +28,19 @@ from regimecorr.inference.claims.weights import (
 SINCE = "2018-01-01"
 
 
-def sample_of(returns, cut=None, macro=None, n_boot=100, seed=0):
-    """Sample of returns (n, 2) on business days from 2014, tried at row ``cut``."""
+def sample_of(returns, cut=None, macro=None, n_boot=100, seed=0, names="AB"):
+    """Sample of returns (n, k) on business days from 2014, tried at row ``cut``.
+
+    Columns A and B are the pair; C is the peer and D the market, if there are such columns.
+    """
     days = pd.bdate_range("2014-01-01", periods=len(returns) + 1)
-    steps = np.vstack([np.zeros((1, 2)), returns])
-    prices = pd.DataFrame(100.0 * np.exp(np.cumsum(steps, axis=0)), days, ["A", "B"])
-    whole = align(prices)
-    pair = align(prices, as_of=None if cut is None else days[cut])
-    return ClaimSample(pair, whole, prices[[]], None, None, macro, (), n_boot, seed)
+    steps = np.vstack([np.zeros((1, len(names))), returns])
+    prices = pd.DataFrame(100.0 * np.exp(np.cumsum(steps, axis=0)), days, list(names))
+    whole = align(prices[["A", "B"]])
+    pair = align(prices[["A", "B"]], as_of=None if cut is None else days[cut])
+    peer, market = (name if name in names else None for name in "CD")
+    rest = prices.drop(columns=["A", "B"])
+    return ClaimSample(pair, whole, rest, peer, market, macro, (), n_boot, seed)
 
 
 def linked(rng, n, beta, noise=0.01):
@@ -130,6 +135,21 @@ class TestBetaAbove:
         assert found.contradicted
         assert found.pvalue > 0.9
 
+    def test_power_is_the_share_of_samples_that_reject(self):
+        rng = np.random.default_rng(15)
+        said, rejected = [], []
+        for seed in range(30):
+            null, true = (linked(rng, 700, beta, noise=0.03) for beta in (1.0, 1.3))
+            found = TESTS["beta_above"](
+                sample_of(null, seed=seed), basis="returns", level=1.0, beyond=0.3
+            )
+            assert "Power: if it were 1.3" in found.note
+            said.append(found.power)
+            found = TESTS["beta_above"](sample_of(true, seed=seed), basis="returns", level=1.0)
+            rejected.append(found.pvalue < 0.05)
+        assert 0.2 < np.mean(said) < 0.8
+        assert np.mean(said) == pytest.approx(np.mean(rejected), abs=0.2)
+
     def test_size_at_the_level(self):
         rng = np.random.default_rng(13)
         pvalues = [
@@ -221,54 +241,6 @@ class TestWeakeningLink:
         same(
             *(
                 TESTS["weakening_link"](sample_of(r, cut=1500), basis="returns", since=SINCE)
-                for r in (returns, changed)
-            )
-        )
-
-
-class TestFallsLess:
-    def test_true(self):
-        rng = np.random.default_rng(30)
-        returns = linked(rng, 2000, 1.5)
-        calm = after(2000) & (returns[:, 1] < 0.0)
-        returns[calm, 0] -= 1.3 * returns[calm, 1]
-        found = TESTS["falls_less_in_stress"](
-            sample_of(returns), basis="returns", since=SINCE, stress=0.1
-        )
-        assert found.pvalue < 0.05
-        assert found.estimate == pytest.approx(-1.3, abs=0.3)
-        assert found.power > 0.8
-
-    def test_false(self):
-        rng = np.random.default_rng(31)
-        rejected = 0
-        for seed in range(25):
-            sample = sample_of(linked(rng, 1500, 1.5), seed=seed)
-            found = TESTS["falls_less_in_stress"](sample, basis="returns", since=SINCE, stress=0.1)
-            rejected += found.pvalue < 0.1
-        assert rejected <= 7
-
-    def test_refuted(self):
-        returns = linked(np.random.default_rng(32), 2000, np.where(after(2000), 2.5, 1.0))
-        found = TESTS["falls_less_in_stress"](
-            sample_of(returns), basis="returns", since=SINCE, stress=0.1
-        )
-        assert found.contradicted
-
-    def test_too_few_stress_days(self):
-        sample = sample_of(linked(np.random.default_rng(33), 1100, 1.0))
-        found = TESTS["falls_less_in_stress"](sample, basis="returns", since=SINCE, stress=0.1)
-        assert "stress days before and" in found.uninformative
-
-    def test_later_rows_change_nothing(self):
-        returns = linked(np.random.default_rng(34), 1800, 1.0)
-        changed = returns.copy()
-        changed[1600:] *= 4.0
-        same(
-            *(
-                TESTS["falls_less_in_stress"](
-                    sample_of(r, cut=1600), basis="returns", since=SINCE, stress=0.1
-                )
                 for r in (returns, changed)
             )
         )

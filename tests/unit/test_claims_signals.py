@@ -10,11 +10,18 @@ import pytest
 
 from regimecorr.context.momentum import macd, relative_strength
 from regimecorr.data.alignment import align
+from regimecorr.inference.claims import signals
 from regimecorr.inference.claims.sample import ClaimSample
-from regimecorr.inference.claims.signals import TESTS, Comparison, next_return
+from regimecorr.inference.claims.signals import TESTS, Comparison, likely_power, next_return
 
 MOMENTUM = {"basis": "returns", "neutral": [40.0, 60.0], "horizon": 5}
 STRONG = {"basis": "returns", "level": 0.5, "windows": ["30D", "90D"], "horizon": 5}
+
+
+@pytest.fixture(autouse=True)
+def _few_simulations(monkeypatch):
+    """The power is tested by itself."""
+    monkeypatch.setattr(signals, "_SIMULATED", 2)
 
 
 def sample_of(returns, cut=None, n_boot=100, seed=0):
@@ -87,6 +94,57 @@ class TestComparison:
         first, second = (Comparison.of(v, one, signal, 10, 50) for v in (y, changed))
         np.testing.assert_array_equal(first.with_signal[:210], second.with_signal[:210])
         np.testing.assert_array_equal(first.without[:210], second.without[:210])
+
+
+def spells(rng, n):
+    """Signal in spells of ten rows, a quarter of the time."""
+    state, out = 0.0, np.zeros(n)
+    for t in range(n):
+        state = 1.0 - state if rng.random() < (0.1 if state else 0.03) else state
+        out[t] = state
+    return out
+
+
+class TestPower:
+    def test_is_the_share_of_samples_that_reject(self, monkeypatch):
+        """Samples with the effect, made by themselves, against what one without it is told."""
+        monkeypatch.setattr(signals, "_SIMULATED", 60)
+        rng, rejected, n = np.random.default_rng(2), [], 1500
+        one = np.ones((n, 1))
+        for seed in range(60):
+            sample, signal = sample_of(noise(rng, n), seed=seed), spells(rng, n)
+            y = next_return(sample.returns[:, 0], 1)
+            x = (signal - signal[:-1].mean()) / signal[:-1].std()
+            y = np.sqrt(1 - 0.1**2) * y + 0.1 * np.nanstd(y) * x
+            found = Comparison.of(y, one, signal, 1).evidence(sample, 1, test="")
+            rejected.append(found.pvalue < 0.05)
+        said = likely_power(sample, y, one, signal, 1)
+        assert 0.4 < said < 1.0
+        assert said == pytest.approx(np.mean(rejected), abs=0.2)
+        # What signal and outcome have to do with each other here does not matter.
+        assert likely_power(sample, y + x, one, signal, 1) == pytest.approx(said, abs=0.05)
+        assert likely_power(sample, y, one, signal, 1, windows=3) < said
+
+    def test_longer_horizons_have_less(self, monkeypatch):
+        monkeypatch.setattr(signals, "_SIMULATED", 40)
+        rng, n = np.random.default_rng(3), 1500
+        sample, signal = sample_of(noise(rng, n)), spells(rng, n)
+        powers = [
+            likely_power(sample, next_return(sample.returns[:, 0], h), np.ones((n, 1)), signal, h)
+            for h in (1, 21)
+        ]
+        assert powers[1] < powers[0] - 0.2
+
+    def test_is_told(self, monkeypatch):
+        monkeypatch.setattr(signals, "likely_power", lambda *_, windows=1, **__: 0.7 / windows)
+        returns = following(np.random.default_rng(4), 1400, 0.001)
+        for name, options, power in (
+            ("momentum_signal", MOMENTUM, 0.7),
+            ("strong_signal", STRONG, 0.35),
+        ):
+            found = TESTS[name](sample_of(returns), **options)
+            assert found.power == pytest.approx(power)
+            assert "Power: if signal and outcome had a correlation of 0.1" in found.note
 
 
 class TestMomentumSignal:

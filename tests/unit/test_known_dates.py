@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from regimecorr.context.lead_lag import influence
 from regimecorr.errors import ModelError
 from regimecorr.inference.known_dates import (
     change_statistic,
-    influence,
     known_date_test,
     long_run_variance,
     sup_statistic,

@@ -27,13 +27,12 @@ from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,
     against_world,
-    on_basis,
     too_few_rows,
     widest_interval,
 )
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.nulls import ResidualWorld
-from regimecorr.inference.trial import ROWS_PER_YEAR
+from regimecorr.inference.trial import ROWS_PER_YEAR, on_basis
 from regimecorr.kernels import divergence as column
 from regimecorr.kernels.rolling import rolling_pearson, rolling_pearson_from
 
@@ -74,12 +73,15 @@ def sustained_fall(
         return Evidence(test=test, uninformative=reason)
     windows = resolve(sample.dates, SHORT, LONG, horizon)
 
-    def lowered(values: Array) -> float:
+    in_rows = resolve(sample.dates, 90, 252, horizon)
+
+    def lowered(values: Array, windows: Windows = windows) -> float:
         return _lowered(values, windows, fall_below, sustained_rows, horizon)
 
     observed = lowered(sample.series(basis))
     record = _track_record(sample, basis, windows, fall_below, sustained_rows)
     note = _note(record) + _own_alarms(sample, basis, windows, fall_below, sustained_rows)
+    note += f" With 252 rows the difference is {signed(lowered(sample.series(basis), in_rows))}."
     since = _since(sample, basis, fall_below, sustained_rows)
     if not np.isfinite(observed):
         reason = "the alarm never went off, or never with a year to follow, in these data"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from regimecorr.data.alignment import AlignedPair
 from regimecorr.events import Basis, legs
 from regimecorr.inference.claims import leading
 from regimecorr.inference.claims.evidence import (
@@ -28,6 +27,7 @@ from regimecorr.inference.claims.weights import (
     known_since,
     overlapping,
     partial_correlation_of,
+    returns_with_others,
     standard_error,
     weakest,
 )
@@ -39,6 +39,8 @@ from regimecorr.models.base import Array
 _FEWEST_ROWS = 63
 _FEWEST_SINCE = 126
 _CHUNK = 200
+#: Change of the correlation at an event that the power is that of.
+_LIKELY_CHANGE = 0.3
 
 
 # --- 14 --------------------------------------------------------------------------------------
@@ -171,11 +173,15 @@ def _tests_of_events(
 
 
 def _event_power(tests: list[EventTest], moves: Array, largest: Array) -> float:
-    """Chance to reject if one event, any of them, had brought the correlation to zero."""
+    """Chance to reject if the correlation had moved by 0.3 at one event, any of them.
+
+    It moves towards the other sign, from what it was before the event.
+    """
     critical = np.quantile(largest, 1.0 - LEVEL)
     powers = []
     for i, t in enumerate(tests):
-        moved = np.abs(t.moves - np.arctanh(t.before) / t.error)
+        after = t.before - np.copysign(_LIKELY_CHANGE, t.before)
+        moved = np.abs(t.moves + (np.arctanh(after) - np.arctanh(t.before)) / t.error)
         others = np.delete(moves, i, axis=1).max(axis=1, initial=-np.inf)
         powers.append(float(np.mean(np.maximum(moved, others) > critical)))
     return float(np.mean(powers))
@@ -209,7 +215,8 @@ def _event_note(
         text += f" Unknown date: p {sup.pvalue:.3f}, most likely {sample.dates[sup.row]:%Y-%m-%d}."
     return (
         f"{text} Errors from the influence of each row (long-run variance, any tails), p-values "
-        "from the block bootstrap; power: mean over the events, had one brought it to zero."
+        "from the block bootstrap; power: mean over the events, had one moved it by "
+        f"{_LIKELY_CHANGE:g} towards the other sign."
     )
 
 
@@ -232,7 +239,7 @@ def whose_break(sample: ClaimSample, *, basis: Basis, since: str) -> Evidence:
         return missing("no peer column was given", test)
     if sample.market is None:
         return missing("no market column was given", test)
-    table = _four_returns(sample, sample.pair)
+    table = returns_with_others(sample)
     known = table.notna().all(axis=1).to_numpy()
     after = known_since(sample.dates, since)
     if min((known & after).sum(), (known & ~after).sum()) < _FEWEST_SINCE:
@@ -284,18 +291,8 @@ class Change:
         return self.after - self.before
 
 
-def _four_returns(sample: ClaimSample, pair: AlignedPair) -> pd.DataFrame:
-    """Log returns of asset, benchmark, peer and market on the pair's days."""
-    later = pair is sample.whole
-    prices = pair.prices.assign(
-        **{name: sample.column(name, later=later) for name in (sample.peer, sample.market) if name}
-    )
-    logs = np.log(prices.where(prices > 0.0).to_numpy())
-    return pd.DataFrame(np.diff(logs, axis=0), prices.index[1:], prices.columns)
-
-
 def _links(sample: ClaimSample) -> list[tuple[str, tuple[int, ...]]]:
-    """Correlations, plain or given a third, by columns of `_four_returns`."""
+    """Correlations, plain or given a third, by columns of `returns_with_others`."""
     asset, benchmark = sample.pair.asset, sample.pair.benchmark
     peer, market = sample.peer, sample.market
     return [
@@ -361,7 +358,7 @@ def _three_row(
 
 
 def _later_break(sample: ClaimSample) -> str:
-    table = _four_returns(sample, sample.whole)
+    table = returns_with_others(sample, later=True)
     later = table.loc[table.index > sample.dates[-1]].dropna()
     if len(later) < _FEWEST_ROWS:
         return ""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair
 from regimecorr.data.dates import parse_day
-from regimecorr.data.windows import Window, Windows, first_rows, in_words, resolve, window_size
+from regimecorr.data.windows import Window, Windows, in_words, resolve
 from regimecorr.episodes.detect import CHART_ELEVATED, merge_spells
 from regimecorr.events import (
     Array,
@@ -18,7 +18,6 @@ from regimecorr.events import (
     DivergenceRule,
     legs,
     rolling_correlations,
-    series_on_basis,
 )
 from regimecorr.formatting import day, plural, signed
 from regimecorr.inference.claims.alarms import sustained_fall
@@ -26,7 +25,9 @@ from regimecorr.inference.claims.evidence import ClaimTest, Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,
     against_world,
+    later_correlations,
     long_correlations,
+    long_of,
     short_and_long,
     too_few_rows,
     widest_interval,
@@ -208,9 +209,7 @@ def short_moves_to_long(
     if reason:
         return Evidence(test=test, uninformative=reason)
     windows = resolve(sample.dates, SHORT, LONG, horizon)
-    observed, *others = _parts_closed(
-        *rolling_correlations(*legs(sample.series(basis)), windows), windows, apart
-    )
+    observed, *others = _own_parts(sample, basis, windows, apart)
     if not np.isfinite(observed):
         reason = f"the windows were never {apart:g} apart"
         since = _apart_since(sample, basis, apart)
@@ -241,7 +240,8 @@ def short_moves_to_long(
         contradicted=upper <= 0.0,
         out_of_sample=_apart_since(sample, basis, apart),
         note=f"the long window closed {signed(others[0])}; the short one closed "
-        f"{signed(others[1])} from below and {signed(others[2])} from above; short and long in "
+        f"{signed(others[1])} from below and {signed(others[2])} from above; "
+        f"{_parts_in_rows(sample, basis, horizon, apart)}; short and long in "
         f"the worlds: {mechanical}; power against the fitted DCC",
     )
 
@@ -262,30 +262,15 @@ def _readable(sample: ClaimSample, since: str | None) -> tuple[Windows, Any, str
     return windows, days, reason
 
 
-def _long_of(pair: AlignedPair, basis: Basis, window: Window) -> pd.Series:
-    """Rolling correlation of a pair, without the days before the first full window."""
-    first = first_rows(pair.dates, window_size("long_window", window))
-    r = rolling_pearson_from(*legs(series_on_basis(pair, basis)), first)
-    return pd.Series(r, index=pair.dates).dropna()
-
-
 def _share_in(
     pair: AlignedPair, basis: Basis, window: Window, since: str | None, low: float, high: float
 ) -> float:
-    r = _long_of(pair, basis, window)
+    r = long_of(pair, basis, window)
     return float(r.loc[since:].between(low, high).mean())
 
 
-def _after(sample: ClaimSample, basis: Basis, window: Window = LONG) -> pd.Series:
-    """The later correlations; empty if there are no later rows."""
-    if not sample.has_later:
-        return pd.Series(dtype=float)
-    r = _long_of(sample.whole, basis, window)
-    return r[r.index > sample.dates[-1]]
-
-
 def _band_since(sample: ClaimSample, basis: Basis, low: float, high: float) -> str:
-    later = _after(sample, basis)
+    later = later_correlations(sample, basis, LONG)
     if later.empty:
         return ""
     return (
@@ -295,7 +280,7 @@ def _band_since(sample: ClaimSample, basis: Basis, low: float, high: float) -> s
 
 
 def _low_since(sample: ClaimSample, basis: Basis, below: float, least_rows: int) -> str:
-    later = _after(sample, basis)
+    later = later_correlations(sample, basis, LONG)
     if later.empty:
         return ""
     spells = merge_spells((later < below).to_numpy(), 1)
@@ -315,7 +300,7 @@ def _listed(spells: Sequence[tuple[int, int]], dates: pd.DatetimeIndex) -> str:
 def _low_in_rows(
     sample: ClaimSample, basis: Basis, below: float, least_rows: int, since: str | None
 ) -> str:
-    r = _long_of(sample.pair, basis, 252).loc[since:]
+    r = long_of(sample.pair, basis, 252).loc[since:]
     spells = [s for s in merge_spells((r < below).to_numpy(), 1) if s[1] - s[0] >= least_rows]
     return _listed(spells, pd.DatetimeIndex(r.index))
 
@@ -373,13 +358,25 @@ def _parts_closed(short: Array, long: Array, windows: Windows, apart: float) -> 
     ]
 
 
+def _own_parts(sample: ClaimSample, basis: Basis, windows: Windows, apart: float) -> list[float]:
+    correlations = rolling_correlations(*legs(sample.series(basis)), windows)
+    return _parts_closed(*correlations, windows, apart)
+
+
+def _parts_in_rows(sample: ClaimSample, basis: Basis, horizon: Window, apart: float) -> str:
+    """The short window's part with 90 and 252 rows; a horizon of its length stays one."""
+    ahead = 90 if horizon == SHORT else horizon
+    part = _own_parts(sample, basis, resolve(sample.dates, 90, 252, ahead), apart)[0]
+    return f"with 90 and 252 rows and a {in_words(ahead)} horizon {signed(part)}"
+
+
 def _apart_since(sample: ClaimSample, basis: Basis, apart: float) -> str:
-    long, short = _after(sample, basis), _after(sample, basis, SHORT)
+    long, short = later_correlations(sample, basis, LONG), later_correlations(sample, basis, SHORT)
     if long.empty:
         return ""
     before = (
-        _long_of(sample.pair, basis, LONG).iloc[-1],
-        _long_of(sample.pair, basis, SHORT).iloc[-1],
+        long_of(sample.pair, basis, LONG).iloc[-1],
+        long_of(sample.pair, basis, SHORT).iloc[-1],
     )
     how = "apart" if abs(before[1] - before[0]) >= apart else "not apart"
     return (

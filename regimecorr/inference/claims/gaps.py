@@ -99,20 +99,16 @@ def positioning_decides(
         return Evidence(test=test, uninformative=reason)
     windows = resolve(sample.dates, SHORT, LONG, horizon)
     rule = DivergenceRule(reference="overlapping", elevated=elevated, merge=merge)
-    closed = _pathways(sample, basis, windows, rule)
-    closed = closed[closed["pathway"].isin(list(_LED.values())) & closed[predictor].notna()]
-    led = (closed["pathway"] == "asset-led").to_numpy()
-    score = closed[predictor].to_numpy(dtype=float)
-    score = score if above is None else (score > above).astype(float)
-    if led.all() or not led.any() or np.ptp(score) == 0.0:
+    in_rows = _positioning_in_rows(sample, basis, rule, horizon, predictor, above)
+    closed, led, score = _closings(sample, basis, windows, rule, predictor, above)
+    if _no_contrast(led, score):
         return Evidence(
             test=test,
             uninformative=f"{plural(len(led), 'gap')} closed, {int(led.sum())} led by the asset: "
             "nothing that positioning could tell apart",
+            note=in_rows,
         )
-    found = test_positioning(closed, predictor=predictor, above=above, n_perm=_PERMUTED, rng=0)
-    figures = found.table.to_dict("index")
-    exact, firth = figures["permutation"], figures["firth"]
+    exact, firth = _positioning_figures(closed, predictor, above)
     statistic, replicates = _permuted(led, score, sample)
     return Evidence(
         test=test,
@@ -123,7 +119,7 @@ def positioning_decides(
         replicates=replicates,
         pvalue=exact["pvalue"],
         min_pvalue=exact["min_pvalue"],
-        note=_positioning_note(led, exact, firth, predictor, above),
+        note=f"{_positioning_note(led, exact, firth, predictor, above)}; {in_rows}",
     )
 
 
@@ -168,6 +164,7 @@ def setup_resolves(
         out_of_sample=_scored(sample, gap, leader, direction, horizon, mean),
         note=f"{_where(gap)}; chance as told: "
         + ", ".join(f"{name} {percent(p)}" for name, p in mean.items())
+        + _setup_in_rows(log_prices, ahead, leader, direction)
         + split,
     )
 
@@ -243,6 +240,52 @@ def _matches_by_luck(sample: ClaimSample, found: pd.DataFrame, windows: Windows)
     return count
 
 
+def _closings(
+    sample: ClaimSample,
+    basis: Basis,
+    windows: Windows,
+    rule: DivergenceRule,
+    predictor: str,
+    above: float | None,
+) -> tuple[pd.DataFrame, np.ndarray, Array]:
+    """Gaps that closed, whether the asset led, and the positioning at the start."""
+    closed = _pathways(sample, basis, windows, rule)
+    closed = closed[closed["pathway"].isin(list(_LED.values())) & closed[predictor].notna()]
+    led = (closed["pathway"] == "asset-led").to_numpy()
+    score = closed[predictor].to_numpy(dtype=float)
+    return closed, led, score if above is None else (score > above).astype(float)
+
+
+def _no_contrast(led: np.ndarray, score: Array) -> bool:
+    return bool(led.all() or not led.any() or np.ptp(score) == 0.0)
+
+
+def _positioning_figures(
+    closed: pd.DataFrame, predictor: str, above: float | None
+) -> tuple[Mapping[Hashable, float], Mapping[Hashable, float]]:
+    """Rows of the exact test and of Firth's regression."""
+    found = test_positioning(closed, predictor=predictor, above=above, n_perm=_PERMUTED, rng=0)
+    figures = found.table.to_dict("index")
+    return figures["permutation"], figures["firth"]
+
+
+def _positioning_in_rows(
+    sample: ClaimSample,
+    basis: Basis,
+    rule: DivergenceRule,
+    horizon: int,
+    predictor: str,
+    above: float | None,
+) -> str:
+    windows = resolve(sample.dates, 90, 252, horizon)
+    closed, led, score = _closings(sample, basis, windows, rule, predictor, above)
+    text = f"with 90 and 252 rows {int(led.sum())} of {len(led)} led by the asset"
+    if _no_contrast(led, score):
+        return f"{text}, so there is no estimate"
+    exact, firth = _positioning_figures(closed, predictor, above)
+    return f"{text}, estimate {signed(firth['estimate'])} (p {exact['pvalue']:.2f})"
+
+
 def _positioning_note(
     led: np.ndarray,
     exact: Mapping[Hashable, float],
@@ -301,6 +344,14 @@ def _where(gap: Gap) -> str:
         )
     side = "ahead" if gap.z > 0 else "behind"
     return f"at the date z = {signed(gap.z)}, the asset {side}"
+
+
+def _setup_in_rows(log_prices: Array, ahead: Array, leader: str, direction: str) -> str:
+    if len(log_prices) < 252:
+        return ""
+    gap = read_gap(log_prices, 252)
+    chance = float(_as_told(gap, ahead, leader, direction).mean())
+    return f"; with 252 rows z = {signed(gap.z)}, fitted DCC {percent(chance)}"
 
 
 def _split(gap: Gap, moves: dict[str, Array]) -> str:

@@ -6,25 +6,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from regimecorr.data.windows import Window, Windows, resolve
-from regimecorr.events import Array, Basis, legs, rolling_correlations
+from regimecorr.data.alignment import AlignedPair
+from regimecorr.data.windows import Window, Windows, first_rows, resolve, window_size
+from regimecorr.events import Array, Basis, legs, rolling_correlations, series_on_basis
 from regimecorr.inference.claims.evidence import Evidence, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
+from regimecorr.inference.contrast import share_beyond
 from regimecorr.inference.judgement import LEVEL
+from regimecorr.inference.trial import on_basis
 from regimecorr.kernels.rolling import rolling_pearson_from
 
 #: Worlds in which the legs are linked; the widest of them gives a figure's interval.
 LINKED = ("bootstrap", "dcc", "regimes")
 _FEWEST = 20
-
-
-def on_basis(returns: Array, basis: Basis) -> Array:
-    """Series (n_rows, 2) of a history of log returns (n_rows, 2); levels begin at one."""
-    if basis == "returns":
-        return returns
-    path = np.cumsum(returns, axis=0)
-    return np.exp(path) if basis == "levels" else path
 
 
 def short_and_long(
@@ -41,6 +37,21 @@ def long_correlations(
     """Long correlation (n_rows,) of every history of a world."""
     for history in sample.histories(world):
         yield rolling_pearson_from(*legs(on_basis(history, basis)), windows.long)
+
+
+def long_of(pair: AlignedPair, basis: Basis, window: Window) -> pd.Series:
+    """Rolling correlation of a pair, without the days before the first full window."""
+    first = first_rows(pair.dates, window_size("long_window", window))
+    r = rolling_pearson_from(*legs(series_on_basis(pair, basis)), first)
+    return pd.Series(r, index=pair.dates).dropna()
+
+
+def later_correlations(sample: ClaimSample, basis: Basis, window: Window) -> pd.Series:
+    """Rolling correlation after the date of the trial; empty if there are no later rows."""
+    if not sample.has_later:
+        return pd.Series(dtype=float)
+    r = long_of(sample.whole, basis, window)
+    return r[r.index > sample.dates[-1]]
 
 
 def too_few_rows(sample: ClaimSample, short: Window, long: Window, horizon: Window) -> str:
@@ -77,20 +88,6 @@ def widest_interval(
     return float(limits[0]), float(limits[1])
 
 
-def share_beyond(null: Array, truth: Array) -> float:
-    """Power: share of ``truth`` (n,) that a test at 5 % of ``null`` rejects, large values counting.
-
-    NaN is no rejection. NaN if the null world has too few figures.
-    """
-    if np.isfinite(null).sum() < _FEWEST:
-        return float("nan")
-    a, b = (np.where(np.isfinite(f), f, -np.inf) for f in (null, truth))
-    values = np.unique(np.concatenate([a, b]))
-    beyond = a.size - np.searchsorted(np.sort(a), values, side="left")
-    allowed = values[(beyond <= LEVEL * a.size) & np.isfinite(values)]
-    return 0.0 if allowed.size == 0 else float(np.mean(b >= allowed[0]))
-
-
 def against_world(
     figure: float,
     null: Array,
@@ -123,6 +120,8 @@ def against_world(
         replicates=replicates,
         pvalue=pvalue,
         min_pvalue=min(least, pvalue),
-        power=float("nan") if truth is None else share_beyond(oriented, sign * truth),
+        power=float("nan")
+        if truth is None
+        else share_beyond(np.where(np.isfinite(oriented), oriented, -np.inf), sign * truth, LEVEL),
         **rest,
     )

@@ -1,4 +1,4 @@
-"""Claims about the strength of the link: weakening, beta, falls in stress, risk appetite."""
+"""Claims about the strength of the link: weakening, beta; stress and risk appetite."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.context.momentum import trailing_return
-from regimecorr.context.tails import downside_beta, exceedance_correlation
 from regimecorr.events import Basis, legs
-from regimecorr.inference.claims import risk_appetite
+from regimecorr.inference.claims import risk_appetite, stress
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import (
@@ -31,7 +30,6 @@ from regimecorr.models.base import Array
 from regimecorr.models.sandwich import automatic_lags, long_run_covariance
 
 _FEWEST_ROWS = 126
-_FEWEST_STRESS = 20
 _YEAR = 252
 _SYNC = (
     "The closes lie hours apart, so a beta is the sum of those to the benchmark's day before, same "
@@ -242,7 +240,7 @@ def _later_beta(sample: ClaimSample) -> str:
 # --- 15 --------------------------------------------------------------------------------------
 
 
-def beta_above(sample: ClaimSample, *, basis: Basis, level: float) -> Evidence:
+def beta_above(sample: ClaimSample, *, basis: Basis, level: float, beyond: float = 0.5) -> Evidence:
     """The beta to the benchmark, with a lead and a lag, exceeds a level."""
     asset, benchmark = sample.returns.T
     weights = draws(sample.rows, len(asset))
@@ -253,9 +251,10 @@ def beta_above(sample: ClaimSample, *, basis: Basis, level: float) -> Evidence:
     trimmed = bootstrap(lambda w: dimson_beta(asset, benchmark, w * usual), weights)
     note = (
         f"{_SYNC} On 3-row returns {in_words(*three)}; on the same day only {in_words(*same)}; "
-        f"without the benchmark's largest 1 % of moves {in_words(*trimmed)}. Block bootstrap."
+        f"without the benchmark's largest 1 % of moves {in_words(*trimmed)}. Power: if it were "
+        f"{level + beyond:g}. Block bootstrap."
     )
-    return from_bootstrap(
+    found = from_bootstrap(
         estimate,
         replicates,
         null=level,
@@ -263,97 +262,14 @@ def beta_above(sample: ClaimSample, *, basis: Basis, level: float) -> Evidence:
         note=note,
         out_of_sample=_later_beta(sample),
     )
-
-
-# --- 18 --------------------------------------------------------------------------------------
-
-
-def falls_less_in_stress(
-    sample: ClaimSample, *, basis: Basis, since: str, stress: float
-) -> Evidence:
-    """The asset falls less, per unit of the benchmark's fall, on its worst days since a date."""
-    test = (
-        f"downside beta on the benchmark's worst {stress:.0%} of days since {since} less before; "
-        "null: not smaller"
-    )
-    after = known_since(sample.dates, since)
-    bad = sample.returns[:, 1] < np.quantile(sample.returns[:, 1], stress)
-    counts = int((bad & ~after).sum()), int((bad & after).sum())
-    if min(counts) < _FEWEST_STRESS:
-        return Evidence(
-            test=test,
-            uninformative=f"{counts[0]} stress days before and {counts[1]} since {since}; at least "
-            f"{_FEWEST_STRESS} are needed on either side",
-        )
-    before, since_then = (_stress_figures(sample, side, stress) for side in (~after, after))
-    changes = {key: _difference(since_then[key], before[key]) for key in before}
-    found = from_bootstrap(*changes["beta"], sign=-1.0, test=test)
-    if not found.uninformative:
-        effect = 0.5 * before["beta"][0] / standard_error(found)
-        found = replace(found, power=shift_power(found, effect))
-    parts = [
-        f"{label} {before[key][0]:.2f} before, {since_then[key][0]:.2f} since, change "
-        f"{in_words(*changes[key])}"
-        for key, label in (
-            ("beta", "Downside beta (about zero)"),
-            ("slope", "downside slope (Ang, Chen and Xing)"),
-            ("exceedance", "exceedance correlation (both below their medians)"),
-            ("three", "downside beta of 3-row returns"),
-        )
-    ]
-    return replace(
-        found,
-        note=f"{counts[0]} and {counts[1]} stress days. {'; '.join(parts)}. Power: if it halved.",
-        out_of_sample=_later_stress(sample, stress),
-    )
-
-
-def _difference(new: tuple[float, Array], old: tuple[float, Array]) -> tuple[float, Array]:
-    return new[0] - old[0], new[1] - old[1]
-
-
-def _stress_figures(
-    sample: ClaimSample, side: np.ndarray, stress: float
-) -> dict[str, tuple[float, Array]]:
-    """Figures of the rows on one side of the date; the quantiles are those of all rows."""
-    three = overlapping(sample.returns, 3)
-    three[:2] = np.inf  # no three rows yet: below no threshold
-
-    def read(rows: np.ndarray) -> dict[str, Array]:
-        here = side[rows]
-        (a, b), (a3, b3) = (np.moveaxis(values[rows], -1, 0) for values in (sample.returns, three))
-        # Rows on the other side are moved out of the way: never below a threshold.
-        low, low3 = (np.quantile(v, stress, axis=-1) for v in (b, b3))
-        medians = np.median(a, axis=-1), np.median(b, axis=-1)
-        b, b3 = np.where(here, b, np.inf), np.where(here, b3, np.inf)
-        return {
-            "beta": downside_beta(a, b, low),
-            "slope": downside_beta(a, b, low, centred=True),
-            "exceedance": exceedance_correlation(a, b, *medians),
-            "three": downside_beta(a3, b3, low3),
-        }
-
-    with np.errstate(invalid="ignore"):
-        observed = read(np.arange(len(side)))
-        parts = [read(part) for part in np.array_split(sample.rows, max(1, sample.n_boot // 200))]
-    return {
-        key: (float(observed[key]), np.concatenate([part[key] for part in parts]))
-        for key in observed
-    }
-
-
-def _later_stress(sample: ClaimSample, stress: float) -> str:
-    later = later_returns(sample).to_numpy()
-    bad = later[:, 1] < np.quantile(sample.returns[:, 1], stress)
-    if bad.sum() < 3:
-        return ""
-    beta = float(downside_beta(*legs(later[bad]), np.inf))
-    return f"downside beta {beta:.2f} on {int(bad.sum())} later stress days"
+    if found.uninformative:
+        return found
+    return replace(found, power=shift_power(found, beyond / standard_error(found, level)))
 
 
 TESTS: dict[str, ClaimTest] = {
     "weakening_link": weakening_link,
     "beta_above": beta_above,
-    "falls_less_in_stress": falls_less_in_stress,
+    **stress.TESTS,
     **risk_appetite.TESTS,
 }

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from regimecorr.context.cointegration import engle_granger, gap_unit_root, half_life, johansen
 from regimecorr.data.windows import Window, Windows, resolve
 from regimecorr.events import Array, Basis
-from regimecorr.formatting import MISSING, day, signed
+from regimecorr.formatting import MISSING, day, percent, signed
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,
@@ -40,6 +40,7 @@ def record_gap(sample: ClaimSample, *, basis: Basis, present: int = PRESENT) -> 
     gap = _own_gap(sample)
     distance, z = _standing(gap[None], windows)
     ratio = float(_record_ratio(z, present)[0])
+    by_rows = _record_ratio(_standing(gap[None], resolve(sample.dates, 90, 252))[1], present)
     names = ("independent", "constant", *LINKED, "break")
     worlds = {
         name: _record_ratio(_standing(_gaps(sample.histories(name)), windows)[1], present)
@@ -59,7 +60,8 @@ def record_gap(sample: ClaimSample, *, basis: Basis, present: int = PRESENT) -> 
         out_of_sample=_record_since(sample),
         note=f"z is {signed(float(z[0, -1]))}; on {farther:.0%} of earlier days the gap was "
         f"farther out than it has lately been, most on {when}; by the distance in logs "
-        f"the ratio is {float(_record_ratio(distance, present)[0]):.2f}; a "
+        f"the ratio is {float(_record_ratio(distance, present)[0]):.2f}, with 252 rows "
+        f"{_ratio(float(by_rows[0]))}; a "
         f"random moment is a record in {records} of histories; power against a permanent break",
     )
 
@@ -78,7 +80,9 @@ def gap_narrows(
     windows = resolve(sample.dates, SHORT, LONG, horizon)
     gap = _own_gap(sample)
     observed = float(_narrowed(gap[None], windows, extreme, horizon)[0])
-    note, since = _ties(sample, gap), _narrowed_since(sample, windows, extreme, horizon)
+    by_rows = _narrowed(gap[None], resolve(sample.dates, 90, 252, horizon), extreme, horizon)
+    note = f"with 252 rows {percent(float(by_rows[0]))}; {_ties(sample, gap)}"
+    since = _narrowed_since(sample, windows, extreme, horizon)
     if not np.isfinite(observed):
         return Evidence(
             test=test,
@@ -156,6 +160,10 @@ def _record_ratio(standing: Array, present: int) -> Array:
     return np.where(
         before > 0.0, size[:, -present:].max(axis=1) / np.where(before, before, 1), np.nan
     )
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else MISSING
 
 
 def _narrowed(gaps: Array, windows: Windows, extreme: float, horizon: int) -> Array:

@@ -14,7 +14,7 @@ from regimecorr.data.alignment import AlignedPair
 from regimecorr.data.windows import Window, first_rows, resolve, window_size
 from regimecorr.data.windows import in_words as window_in_words
 from regimecorr.events import Basis, DivergenceRule, legs, series_on_basis, state_history
-from regimecorr.inference.blocks import block_length
+from regimecorr.inference.blocks import block_length, resampled_rows
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import (
@@ -25,6 +25,7 @@ from regimecorr.inference.claims.weights import (
     longer_blocks,
     mean_of,
 )
+from regimecorr.inference.judgement import LEVEL
 from regimecorr.inference.nested import clark_west, expanding_coefficients
 from regimecorr.kernels.rolling import rolling_pearson_from
 from regimecorr.models.base import Array
@@ -32,6 +33,13 @@ from regimecorr.models.base import Array
 #: Rows of outcomes before the first forecast, forecasts needed, and rows or spells of a signal.
 FIRST, FEWEST, FEWEST_ROWS, FEWEST_SPELLS = 504, 252, 30, 5
 _MOMENTUM_ROWS = 63
+#: Correlation of signal and outcome that the power is that of.
+_LIKELY = 0.1
+_POWER = (
+    f"Power: if signal and outcome had a correlation of {_LIKELY:g}, which saves "
+    f"{_LIKELY**2:.2f} of the squared error; simulated"
+)
+_SIMULATED, _RESAMPLED = 100, 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +107,43 @@ class Comparison:
         return replace(found, contradicted=wrong)
 
 
+def likely_power(
+    sample: ClaimSample,
+    outcome: Array,
+    known: Array,
+    signal: Array,
+    horizon: int,
+    *,
+    first: int = FIRST,
+    windows: int = 1,
+) -> float:
+    """Chance to reject if signal and outcome had a correlation of 0.1, by simulation.
+
+    The signal stays as it is. Its outcomes are resampled in blocks of four horizons, without what
+    it has to do with them and with the correlation instead; every set of them is forecast anew. A
+    shift of the null distribution would not do: estimating the coefficient makes gains vary more.
+    Where the claim is tried with several ``windows``, each has its part of the level.
+    """
+    rows = np.isfinite(outcome) & np.isfinite(signal) & np.isfinite(known).all(axis=1)
+    base, y, x = known[rows], outcome[rows], signal[rows]
+    y, x = (v - base @ np.linalg.lstsq(base, v, rcond=None)[0] for v in (y, x))
+    rest, x = y - x * (x @ y) / (x @ x), x / x.std()
+    rest = np.sqrt(1.0 - _LIKELY**2) * rest / rest.std()
+    weights = draws(longer_blocks(sample, 2.0 * horizon, 1.0)[:_RESAMPLED], len(rows))
+    rng, made, rejected = sample.generator("power"), np.full_like(outcome, np.nan), 0
+    n_outcomes = -(-_SIMULATED // windows)
+    for _ in range(n_outcomes):
+        order = resampled_rows(rest.size, min(4.0 * horizon, rest.size / 3.0), rng)
+        made[rows] = rest[order] + _LIKELY * x
+        compared = Comparison.of(made, known, signal, horizon, first)
+        scored = compared.scored
+        gain = np.where(scored, clark_west(made, compared.without, compared.with_signal), 0.0)
+        replicates = weights @ gain / (weights @ scored)
+        found = from_bootstrap(float(gain[scored].mean()), replicates, test="")
+        rejected += found.pvalue < LEVEL / windows
+    return rejected / n_outcomes
+
+
 def next_return(returns: Array, horizon: int) -> Array:
     """Sum of the next ``horizon`` returns (n_rows,); NaN where they are not all there."""
     total = np.concatenate([[0.0], np.cumsum(returns)])
@@ -141,7 +186,8 @@ def momentum_signal(
     if reason:
         return Evidence(test=test, uninformative=reason)
     first = FIRST if where == "all" else FEWEST // 2
-    compared = Comparison.of(outcome, np.ones((len(on), 1)), on, horizon, first)
+    constant = np.ones((len(on), 1))
+    compared = Comparison.of(outcome, constant, on, horizon, first)
     if compared.scored.sum() < FEWEST // 2:
         return Evidence(test=test, uninformative="too few forecasts could be scored")
     more = difference(sample, on, outcome, horizon)
@@ -149,10 +195,13 @@ def momentum_signal(
         f"{compared.scored.sum()} forecasts, expanding; Clark and West's adjusted gain as a share "
         f"of the squared error, unadjusted {compared.plain_gain:.3f}. {_means(on, outcome)}, "
         f"difference {in_words(*more)}. {_within_divergences(sample, on, horizon)} Indicators on "
-        "the pair's common days; blocks of two horizons."
+        f"the pair's common days; blocks of two horizons. {_POWER}."
     )
+    wrong = interval(more[1])[1] < 0.0
+    found = compared.evidence(sample, horizon, test=test, note=note, wrong=wrong)
     return replace(
-        compared.evidence(sample, horizon, test=test, note=note, wrong=interval(more[1])[1] < 0.0),
+        found,
+        power=likely_power(sample, outcome, constant, on, horizon, first=first),
         out_of_sample=_later_signal(sample, neutral, horizon),
     )
 
@@ -228,19 +277,26 @@ def strong_signal(
     )
     found, notes = [], []
     for window in windows:
-        part, told = _one_window(sample, basis, level, window, horizon, test)
+        part, told = _one_window(sample, basis, level, window, horizon, test, len(windows))
         found.append(part)
         notes.append(told)
+    power = f"{_POWER}, 5 % divided among the windows, mean over them."
     later = [_later_strength(sample, basis, level, window, horizon) for window in windows]
     return replace(
         _best(found),
-        note=" ".join([*notes, "Largest statistic of the windows; blocks of two horizons."]),
+        note=" ".join([*notes, "Largest statistic of the windows; blocks of two horizons.", power]),
         out_of_sample="; ".join(text for text in later if text),
     )
 
 
 def _one_window(
-    sample: ClaimSample, basis: Basis, level: float, window: Window, horizon: int, test: str
+    sample: ClaimSample,
+    basis: Basis,
+    level: float,
+    window: Window,
+    horizon: int,
+    test: str,
+    n_windows: int,
 ) -> tuple[Evidence, str]:
     strong = _strong(sample.pair, basis, level, window)
     outcome = next_return(sample.returns[:, 0], horizon)
@@ -260,7 +316,9 @@ def _one_window(
         f"{_next_correlation(sample, strong, horizon)}."
     )
     wrong = interval(more[1])[1] < 0.0
-    return compared.evidence(sample, horizon, test=test, wrong=wrong), note
+    part = compared.evidence(sample, horizon, test=test, wrong=wrong)
+    power = likely_power(sample, outcome, known, trend * strong, horizon, windows=n_windows)
+    return replace(part, power=power), note
 
 
 def _strong(pair: AlignedPair, basis: Basis, level: float, window: Window) -> Array:
@@ -308,7 +366,12 @@ def _best(found: Sequence[Evidence]) -> Evidence:
     replicates = np.max([part.replicates for part in usable], axis=0)
     pvalue, least = upper_tail(best.statistic, replicates)
     return replace(
-        best, replicates=replicates, pvalue=pvalue, min_pvalue=least, contradicted=refuted
+        best,
+        replicates=replicates,
+        pvalue=pvalue,
+        min_pvalue=least,
+        power=float(np.mean([part.power for part in found if np.isfinite(part.power)])),
+        contradicted=refuted,
     )
 
 

@@ -159,6 +159,19 @@ def later_returns(sample: ClaimSample) -> pd.DataFrame:
     return returns.loc[returns.index > sample.dates[-1]]
 
 
+def returns_with_others(sample: ClaimSample, *, later: bool = False) -> pd.DataFrame:
+    """Log returns of asset, benchmark, peer and market (those given) on the pair's days.
+
+    NaN where a peer or market has no price; with the rows after the date of the trial if ``later``.
+    """
+    prices = (sample.whole if later else sample.pair).prices
+    prices = prices.assign(
+        **{name: sample.column(name, later=later) for name in (sample.peer, sample.market) if name}
+    )
+    logs = np.log(prices.where(prices > 0.0).to_numpy())
+    return pd.DataFrame(np.diff(logs, axis=0), prices.index[1:], prices.columns)
+
+
 def overlapping(returns: Array, rows: int) -> Array:
     """Sums of the last ``rows`` returns (n_rows, k); NaN before there are so many."""
     total = np.cumsum(returns, axis=0)
