@@ -55,11 +55,15 @@ class TraceTest:
         For at most 0 and at most 1 cointegrating relations, at 5 %.
     rank : int
         Number of relations that the sequence of tests finds: 0 (none), 1, or 2 (no unit root).
+    slope : float
+        Of the estimated relation, ``asset - slope * benchmark`` in logs: the combination that
+        returns to its mean the most, whether or not the tests believe in it.
     """
 
     statistics: tuple[float, float]
     critical_values: tuple[float, float]
     rank: int
+    slope: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ def johansen(log_prices: Array, lags: int = 1) -> TraceTest:
     values = _checked(log_prices, 2)
     if not 0 <= lags <= len(values) // 10:
         raise DataError(f"lags={lags} must be 0 to {len(values) // 10} with {len(values)} rows.")
-    eigenvalues, n = _canonical_correlations(values, lags)
+    eigenvalues, relation, n = _canonical_correlations(values, lags)
     terms = -n * np.log1p(-eigenvalues)
     statistics = (float(terms.sum()), float(terms[1]))
     critical = (float(c_sjt(2, 0)[1]), float(c_sjt(1, 0)[1]))
@@ -218,11 +222,13 @@ def johansen(log_prices: Array, lags: int = 1) -> TraceTest:
     rank = 0
     while rank < 2 and statistics[rank] > critical[rank]:
         rank += 1
-    return TraceTest(statistics, critical, rank)
+    return TraceTest(statistics, critical, rank, float(-relation[1] / relation[0]))
 
 
-def _canonical_correlations(values: Array, lags: int) -> tuple[Array, int]:
-    """Squared canonical correlations (2,) of changes and levels, largest first, and their rows.
+def _canonical_correlations(values: Array, lags: int) -> tuple[Array, Array, int]:
+    """Squared canonical correlations (2,) of changes and levels, largest first.
+
+    And the combination (2,) of the levels that belongs to the first, and the number of rows.
 
     A constant and the lagged changes are partialled out of both.
     """
@@ -232,8 +238,9 @@ def _canonical_correlations(values: Array, lags: int) -> tuple[Array, int]:
     q, _ = np.linalg.qr(np.column_stack([np.ones(n), *short]))
     now, before = (x - q @ (q.T @ x) for x in (changes[lags:], values[lags:-1]))
     # Orthonormal bases of both; their cross product has the correlations as singular values.
-    bases = [np.linalg.qr(x)[0] for x in (now, before)]
-    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False) ** 2, n
+    (first, _), (second, triangle) = np.linalg.qr(now), np.linalg.qr(before)
+    _, correlations, right = np.linalg.svd(first.T @ second)
+    return correlations**2, np.linalg.solve(triangle, right[0]), n
 
 
 def half_life(

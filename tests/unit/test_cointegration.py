@@ -66,6 +66,8 @@ class TestAgainstStatsmodels:
             mine = johansen(values, lags)
             assert mine.statistics == pytest.approx(np.real(theirs.lr1), rel=1e-8)
             assert mine.critical_values == pytest.approx(tuple(theirs.cvt[:, 1]))
+            relation = np.real(theirs.evec[:, 0])
+            assert mine.slope == pytest.approx(-relation[1] / relation[0], rel=1e-6)
 
     def test_trace_without_lags(self) -> None:
         values = pair(600, 4, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from regimecorr.context.cointegration import johansen
 from regimecorr.context.lead_lag import CrossCorrelation, GrangerTest, cross_correlation, granger
 from regimecorr.errors import DataError
 from regimecorr.events import Basis
@@ -53,7 +54,7 @@ def leads_or_lags(sample: ClaimSample, *, basis: Basis, max_lag: int) -> Evidenc
         pvalue=pvalue,
         min_pvalue=least,
         power=_power(found, counted, critical),
-        note=_note(sample, z, found, best, critical),
+        note=_note(sample, found, best, critical),
         out_of_sample=_later(sample, int(lags[best])),
     )
 
@@ -71,9 +72,7 @@ def _who(sample: ClaimSample, lag: int) -> str:
     return f"{first} {abs(lag)} rows before {second}"
 
 
-def _note(
-    sample: ClaimSample, z: Array, found: CrossCorrelation, best: int, critical: float
-) -> str:
+def _note(sample: ClaimSample, found: CrossCorrelation, best: int, critical: float) -> str:
     one = [int(np.flatnonzero(found.lags == k)[0]) for k in (1, -1)]
     single = ", ".join(
         f"{_who(sample, int(found.lags[i]))} {found.correlation[i]:.3f} "
@@ -92,26 +91,31 @@ def _note(
         f"may lie hours apart: {single}. Sums over 2-5 and 6-{found.lags.max()} rows: {asset} "
         f"first {sums[0]:.2f} and {sums[1]:.2f}, {benchmark} first {sums[2]:.2f} and "
         f"{sums[3]:.2f}. "
-        f"{_granger_note(sample, z)} Power: a correlation of {_LIKELY:g} at one lag."
+        f"{_granger_note(sample)} Power: a correlation of {_LIKELY:g} at one lag."
     )
 
 
-def _granger_note(sample: ClaimSample, z: Array) -> str:
-    """Granger tests both ways: daily with the error correction, and weekly."""
+def _granger_note(sample: ClaimSample) -> str:
+    """Granger tests both ways in the vector error-correction model, daily and weekly.
+
+    The relation of the levels is Johansen's estimate, which converges so fast that it counts as
+    known; given it, the model is estimated equation by equation.
+    """
     logs = np.log(sample.pair.prices.to_numpy())
-    gap = (logs[:, 0] - logs[:, 1])[1:]
+    slope = johansen(logs, _GRANGER_LAGS).slope
+    gap = (logs[:, 0] - slope * logs[:, 1])[1:]
     texts = []
-    for cause, effect, sign in ((0, 1, 1.0), (1, 0, -1.0)):
-        x, y = z[:, cause], z[:, effect]
-        daily = granger(x, y, _GRANGER_LAGS, skip=1, gap=sign * gap)
+    for cause, effect in ((0, 1), (1, 0)):
+        x, y = sample.returns[:, cause], sample.returns[:, effect]
+        daily = granger(x, y, _GRANGER_LAGS, skip=1, gap=gap)
         texts.append(
             f"{sample.pair.prices.columns[cause]} to {sample.pair.prices.columns[effect]} "
             f"p {daily.pvalue:.2f} (lags 2 to {_GRANGER_LAGS + 1} of rows), "
-            f"{_weekly(x, y, sign * gap).pvalue:.2f} (weeks)"
+            f"{_weekly(x, y, gap).pvalue:.2f} (weeks)"
         )
     return (
-        "Granger, with the log-price gap as error correction and robust errors: "
-        f"{'; '.join(texts)}."
+        "Granger in a vector error-correction model (relation of the log prices by Johansen, "
+        f"slope {slope:.2f}; robust errors): {'; '.join(texts)}."
     )
 
 
