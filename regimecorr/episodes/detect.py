@@ -132,7 +132,21 @@ def find_episodes(
     """
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
     windows = resolve(pair.dates, short_window, long_window, horizon)
-    rule = DivergenceRule(
+    rule = rule_of(windows, reference, elevated, threshold, start, merge, refractory)
+    return episodes_of(pair, basis, windows, rule)
+
+
+def rule_of(
+    windows: Windows,
+    reference: Reference,
+    elevated: float | None,
+    threshold: float,
+    start: Start,
+    merge: int | None,
+    refractory: int,
+) -> DivergenceRule:
+    """Rule of the options of `find_episodes`; what is None depends on reference and windows."""
+    return DivergenceRule(
         reference=reference,
         elevated=default_elevated(reference) if elevated is None else elevated,
         threshold=threshold,
@@ -140,7 +154,6 @@ def find_episodes(
         merge=half_short_window(windows) if merge is None else merge,
         refractory=refractory,
     )
-    return episodes_of(pair, basis, windows, rule)
 
 
 def default_elevated(reference: Reference) -> float:

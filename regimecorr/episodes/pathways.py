@@ -11,7 +11,7 @@ import pandas as pd
 from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.windows import Window, Windows, in_words, resolve
 from regimecorr.episodes.closing import ShareInterval, read_closings, share_interval
-from regimecorr.episodes.detect import default_elevated, episodes_of, half_short_window
+from regimecorr.episodes.detect import episodes_of, rule_of
 from regimecorr.episodes.positioning import positioning_table
 from regimecorr.episodes.survival import check_interval
 from regimecorr.episodes.walks import OUTCOMES, Opening, compare
@@ -192,14 +192,7 @@ def episode_pathways(
     check_interval(ci_prob)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
     windows = resolve(pair.dates, short_window, long_window, horizon)
-    rule = DivergenceRule(
-        reference=reference,
-        elevated=default_elevated(reference) if elevated is None else elevated,
-        threshold=threshold,
-        start=start,
-        merge=half_short_window(windows) if merge is None else merge,
-        refractory=refractory,
-    )
+    rule = rule_of(windows, reference, elevated, threshold, start, merge, refractory)
     return pathways_of(pair, basis, windows, rule, n_boot, ci_prob, np.random.default_rng(rng))
 
 
