@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from regimecorr.episodes.detect import find_episodes
     from regimecorr.episodes.durations import episode_durations
     from regimecorr.episodes.pathways import episode_pathways
+    from regimecorr.evaluation.backtest import BacktestRecord, backtest
+    from regimecorr.evaluation.learning import calibrate
+    from regimecorr.evaluation.vintages import Calibration
     from regimecorr.events import rolling_correlation
     from regimecorr.inference.association import test_association
     from regimecorr.inference.chp import carrasco_hu_ploberger
@@ -48,7 +51,9 @@ _HOME = {
     "DCC": "models.dcc",
     "Event": "inference.claims.table",
     "GARCH": "models.margins",
+    "BacktestRecord": "evaluation.backtest",
     "BreakCorrelation": "models.breaks",
+    "Calibration": "evaluation.vintages",
     "ConstantCorrelation": "models.constant",
     "DriftingCorrelation": "models.drifting",
     "PublishedClaim": "inference.claims.table",
@@ -57,6 +62,8 @@ _HOME = {
     "Verdict": "verdict",
     "assess": "assessment",
     "audit_levels": "inference.levels",
+    "backtest": "evaluation.backtest",
+    "calibrate": "evaluation.learning",
     "carrasco_hu_ploberger": "inference.chp",
     "download": "data.sources",
     "episode_durations": "episodes.durations",
@@ -79,7 +86,9 @@ _HOME = {
 __all__ = [
     "DCC",
     "GARCH",
+    "BacktestRecord",
     "BreakCorrelation",
+    "Calibration",
     "ConstantCorrelation",
     "DriftingCorrelation",
     "Event",
@@ -90,6 +99,8 @@ __all__ = [
     "__version__",
     "assess",
     "audit_levels",
+    "backtest",
+    "calibrate",
     "carrasco_hu_ploberger",
     "datasets",
     "download",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,23 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.defaults import default_pair
 from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import episodes_of
-from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
+from regimecorr.errors import (
+    LevelBasisWarning,
+    ModelError,
+    UncalibratedWarning,
+    warn_user,
+)
+from regimecorr.evaluation.final import (
+    FinalProbability,
+    Learned,
+    final_probability,
+    learned_for,
+    no_probability,
+    refusal_of,
+)
 from regimecorr.evaluation.pair_pool import pool_of
 from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, specs_of
-from regimecorr.evaluation.pooling import (
-    BAYES_FAMILIES,
-    FAMILIES,
-    member_priors,
-    perturbed_weights,
-    probability_interval,
-)
+from regimecorr.evaluation.pooling import BAYES_FAMILIES, FAMILIES, member_priors
 from regimecorr.evaluation.readings import Events, sensitivity_table
 from regimecorr.evaluation.tables import (
     correlation_table,
@@ -29,13 +36,13 @@ from regimecorr.evaluation.tables import (
     gap_table,
     regime_table,
 )
+from regimecorr.evaluation.track_record import no_record, track_record
+from regimecorr.evaluation.vintages import Calibration, CalibrationName, shipped
 from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
 from regimecorr.inference.levels import audit_of
 from regimecorr.models.base import check_count
 from regimecorr.progress import LateProgress
-from regimecorr.verdict import NOT_CALIBRATED, Verdict
-
-CALIBRATED_WINDOWS = (90, 252, 252)
+from regimecorr.verdict import Verdict
 
 
 def assess(
@@ -49,7 +56,7 @@ def assess(
     long_window: int = 252,
     horizon: int = 252,
     method: Literal["pool", "bayes"] = "pool",
-    calibration: Literal["market", "simulated"] | None = "market",
+    calibration: CalibrationName | Calibration | None = "market",
     family_prior: Mapping[str, float] | None = None,
     thresholds: tuple[float, float] = (1 / 3, 2 / 3),
     n_paths: int = 4000,
@@ -62,7 +69,8 @@ def assess(
     are fitted on the pair's own history to ``as_of``, simulated ``horizon`` rows ahead with
     parameter and state uncertainty, weighted by their likelihood, and the event is counted:
     *structural* when the correlation of the fresh second half of the horizon lies on the diverged
-    side of the midpoint that is frozen today.
+    side of the midpoint that is frozen today. That count is pooled with the forecast of a
+    regression over many pairs, by coefficients that past divergences have taught.
 
     Parameters
     ----------
@@ -83,12 +91,14 @@ def assess(
         "bayes": posteriors with their marginal likelihoods, regimes, change points and the nesting
         chain {transient low, normal, new normal} sampled by PyMC, in minutes; their ArviZ data are
         in ``verdict.idata``. Never calibrated.
-    calibration : {"market", "simulated"} or None, default "market"
-        Calibration to apply. None is available before its first vintage: the raw pool is given
-        with an `UncalibratedWarning`. ``None`` asks for the raw pool.
+    calibration : {"market", "simulated"}, Calibration or None, default "market"
+        What past outcomes have taught: the vintage in force on the day, learned from a panel of
+        real markets ("market"), from simulated worlds ("simulated", to validate the engine, not
+        dated) or from a panel of your own (`calibrate`). Where there is none, the raw pool is
+        given with an `UncalibratedWarning`; ``None`` asks for the raw pool.
     family_prior : mapping, optional
         Prior weight by family (``constant``, ``mean_reverting``, ``recurrent``, ``break``,
-        ``drift``, with "bayes" also ``nesting``); default: alike.
+        ``drift``, with "bayes" also ``nesting``); default: alike. Never calibrated.
     thresholds : tuple of float, default (1/3, 2/3)
         The label is ``transient`` below the first and ``structural`` above the second.
     n_paths : int, default 4000
@@ -134,10 +144,13 @@ def assess(
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
     values = series_on_basis(pair, basis)
     check_windows(len(values), short_window, long_window, horizon)
-    _warn_uncalibrated(basis, method, calibration, (short_window, long_window, horizon))
-
     here = situation(values, short_window, long_window)
     events = Events(pair, basis, here, short_window, horizon)
+    used = shipped(calibration) if isinstance(calibration, str) else calibration
+    refusal = refusal_of(basis, method, (short_window, long_window, horizon), family_prior)
+    learned, uncalibrated = learned_for(pair, used, refusal)
+    if uncalibrated and (used is not None or basis != "returns"):
+        _warn_uncalibrated(basis, uncalibrated)
 
     generator = np.random.default_rng(rng)
     for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
@@ -154,24 +167,21 @@ def assess(
         )
 
     reason = ""
-    p = unchanged = np.nan
-    interval = (np.nan, np.nan)
     if here.state == "weak":
         reason = (
             f"The reference correlation is {here.reference:+.2f}, weaker than 0.25: nothing was "
             "established, so nothing can break."
         )
+        final = no_probability()
     else:
-        p = float(pool.average(lambda f: events.structural(f).mean()))
-        unchanged = float(pool.average(lambda f: events.unchanged(f).mean()))
-        interval = _interval(pool, p, for_weights)
+        final = final_probability(pool, events, learned, for_weights)
 
     settings = {
         "short_window": short_window,
         "long_window": long_window,
         "horizon": horizon,
         "method": method,
-        "calibration": calibration,
+        "calibration": None if used is None else used.name,
         "family_prior": None if family_prior is None else dict(family_prior),
         "thresholds": thresholds,
         "n_paths": n_paths,
@@ -182,19 +192,19 @@ def assess(
         as_of=pair.prices.index[-1],
         basis=basis,
         state=here.state,
-        label=_label(here.state, p, thresholds),
-        p_structural=p,
-        p_transient=1.0 - p,
-        p_unchanged=unchanged,
-        p_raw=p,
-        interval=interval,
-        calibrated=False,
-        base_rate=NOT_CALIBRATED,
+        label=_label(here.state, final.p_structural, thresholds),
+        p_structural=final.p_structural,
+        p_transient=1.0 - final.p_structural,
+        p_unchanged=final.p_unchanged,
+        p_raw=final.p_raw,
+        interval=final.interval,
+        calibrated=learned is not None and not reason,
+        base_rate=np.nan if learned is None else learned.vintage.base_rate,
         r_short=here.r_short,
         r_long=here.r_long,
         reference=here.reference,
         midpoint=here.midpoint,
-        models=_model_table(pool, families, priors, events, p, unchanged),
+        models=_model_table(pool, families, priors, events, final, learned, uncalibrated),
         regimes=regime_table(pool, here.sign, generator),
         correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
@@ -207,7 +217,9 @@ def assess(
         levels=audit_of(pair, short_window, long_window, horizon, for_audit),
         gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
-        track_record=NOT_CALIBRATED,
+        track_record=no_record(reason or uncalibrated)
+        if learned is None or used is None or reason
+        else track_record(used, final.p_structural, pair.dates[-1], pair.asset, pair.benchmark),
         data=_data(pair),
         settings=settings,
         prices=pair.prices,
@@ -218,16 +230,20 @@ def assess(
 
 def _check_options(
     method: str,
-    calibration: str | None,
+    calibration: object,
     thresholds: tuple[float, float],
     n_paths: int,
     n_jobs: int,
 ) -> None:
     if method not in ("pool", "bayes"):
         raise ModelError(f"method={method!r} is unknown; use 'pool' or 'bayes'.")
-    if calibration not in ("market", "simulated", None):
+    if not isinstance(calibration, Calibration) and calibration not in (
+        *get_args(CalibrationName),
+        None,
+    ):
         raise ModelError(
-            f"calibration={calibration!r} is unknown; use 'market', 'simulated' or None."
+            f"calibration={calibration!r} is unknown; use 'market', 'simulated', what "
+            "calibrate() returns, or None."
         )
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
@@ -236,9 +252,7 @@ def _check_options(
         check_count("n_jobs", n_jobs)
 
 
-def _warn_uncalibrated(
-    basis: str, method: str, calibration: str | None, windows: tuple[int, int, int]
-) -> None:
+def _warn_uncalibrated(basis: str, reason: str) -> None:
     """One warning, the most specific one."""
     if basis != "returns":
         warn_user(
@@ -247,22 +261,10 @@ def _warn_uncalibrated(
             "the relationship.",
             LevelBasisWarning,
         )
-    elif calibration is not None and method == "bayes":
+    else:
         warn_user(
-            "method='bayes' is never calibrated; the probability is the raw pool's. Pass "
-            "calibration=None to ask for that.",
-            UncalibratedWarning,
-        )
-    elif calibration is not None and windows != CALIBRATED_WINDOWS:
-        warn_user(
-            f"Windows {windows} are not the calibrated {CALIBRATED_WINDOWS}; the probability is "
-            "the raw pool's. Pass calibration=None to ask for that.",
-            UncalibratedWarning,
-        )
-    elif calibration is not None:
-        warn_user(
-            f"calibration={calibration!r} has no vintage yet; the probability is the raw pool's "
-            "and may be over-confident. Pass calibration=None to ask for that.",
+            f"Not calibrated: {reason}. The probability is the raw pool's and may be "
+            "over-confident. Pass calibration=None to ask for that.",
             UncalibratedWarning,
         )
 
@@ -275,22 +277,14 @@ def _label(state: str, p: float, thresholds: tuple[float, float]) -> str:
     return "structural" if p > thresholds[1] else "undecided"
 
 
-def _interval(pool: Pool, p: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Interval over parameters, weights and break hazards."""
-    alive = pool.alive()
-    weights = np.array([pool.weights[m.name] for m in alive])
-    drawn = perturbed_weights(weights, OUTER_DRAWS, rng)
-    halves = np.einsum("dm,mdh->dh", drawn, np.array([m.outer for m in alive]))
-    return probability_interval(halves[:, 0], halves[:, 1], p)
-
-
 def _model_table(
     pool: Pool,
     families: Mapping[str, tuple[str, ...]],
     priors: dict[str, float],
     events: Events,
-    p: float,
-    unchanged: float,
+    final: FinalProbability,
+    learned: Learned | None,
+    uncalibrated: str,
 ) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for family, names in families.items():
@@ -313,11 +307,20 @@ def _model_table(
                     "note": member.note,
                 }
             )
-    rows.append({"member": "panel", "family": "", "reason": NOT_CALIBRATED, "note": ""})
-    final: dict[str, Any] = {"member": "final", "family": "", "prior": 1.0, "weight": 1.0}
-    final |= {"p_structural": p, "p_unchanged": unchanged, "reason": "", "note": "raw pool"}
-    final["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
-    rows.append(final)
+    panel: dict[str, Any] = {"member": "panel", "family": "", "reason": uncalibrated, "note": ""}
+    note = "raw pool"
+    if learned is not None:
+        before = learned.vintage.before
+        panel["p_structural"] = learned.panel.p_structural
+        panel["note"] = "simulated worlds" if before is None else f"prices before {before}"
+        c0, c1, c2 = learned.vintage.coefficients.coefficients
+        note = f"logit = {c0:.2f} + {c1:.2f} logit(pool) + {c2:.2f} logit(panel)"
+    rows.append(panel)
+    last: dict[str, Any] = {"member": "final", "family": "", "prior": 1.0, "weight": 1.0}
+    last |= {"p_structural": final.p_structural, "p_unchanged": final.p_unchanged}
+    last |= {"reason": "", "note": note}
+    last["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
+    rows.append(last)
     return pd.DataFrame(rows).set_index("member")
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from regimecorr.evaluation.track_record import TrackRecord
 from regimecorr.inference.levels import LevelAudit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA_VERSION = 1
-NOT_CALIBRATED = "not yet calibrated"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,18 +42,23 @@ class Verdict:
     p_raw : float
         The weighted pool, before calibration.
     interval : tuple of float
-        5 % and 95 % quantiles of ``p_structural`` over parameters, weights and break hazards.
+        5 % and 95 % quantiles of ``p_structural`` over parameters, weights, break hazards and, if
+        calibrated, what was learned.
     calibrated : bool
         Whether ``p_structural`` was calibrated on past outcomes.
-    base_rate, track_record : str
-        What past verdicts were worth; text while there is no calibration.
+    base_rate : float
+        Share of structural among the matured divergences that were learned from; NaN without a
+        calibration.
+    track_record : TrackRecord
+        How often past forecasts like this one came true, as known on the day; without a calibration
+        its ``reason`` says why there is none.
     r_short, r_long, reference, midpoint : float
         Raw correlations and the frozen midpoint.
     models : DataFrame
         By member: family, prior, weight, p_structural, p_unchanged, score, converged, reason (why
         it failed, otherwise empty), note (what a healthy one has to say, such as that it did not
-        converge); then the panel forecaster, whose reason is why it is missing, and the final row,
-        whose note is ``raw pool``.
+        converge); then the panel forecaster, with its vintage or why it is missing, and the final
+        row, whose note is how both were pooled, or ``raw pool``.
     regimes : DataFrame
         By regime: correlation, probability today, expected duration, chance of staying without
         interruption for 21, 63, 126 and 252 rows; each with 5 % and 95 % bounds.
@@ -100,7 +105,7 @@ class Verdict:
     p_raw: float
     interval: tuple[float, float]
     calibrated: bool
-    base_rate: str
+    base_rate: float
     r_short: float
     r_long: float
     reference: float
@@ -113,7 +118,7 @@ class Verdict:
     levels: LevelAudit
     gap: pd.DataFrame
     sensitivity: pd.DataFrame
-    track_record: str
+    track_record: TrackRecord
     data: dict[str, Any]
     settings: dict[str, Any]
     prices: pd.DataFrame
@@ -194,7 +199,7 @@ def plain(value: Any) -> Any:
             {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
             for label, row in zip(value.index, value.to_dict("records"), strict=True)
         ]
-    if isinstance(value, LevelAudit):
+    if isinstance(value, (LevelAudit, TrackRecord)):
         return plain(value.to_dict())
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}

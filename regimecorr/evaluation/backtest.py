@@ -59,6 +59,14 @@ class BacktestRecord:
         Paths, seed, version.
     made : str
         ISO date on which the last forecast was made.
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> prices = rc.simulate("recurrent", n_obs=1600, rng=5).prices
+    >>> record = rc.backtest(prices, ages=(0,), n_paths=400)
+    >>> record.frame["inputs"].str.len().unique().tolist()
+    [16]
     """
 
     frame: pd.DataFrame
@@ -77,8 +85,8 @@ class BacktestRecord:
 
 def backtest(
     panel: PriceSource | Panel,
-    pairs: Pairs = "all",
     *,
+    pairs: Pairs = "all",
     ages: Sequence[int] = (0, *LATER_AGES),
     store: str | Path | None = None,
     n_paths: int = N_PATHS,
@@ -124,7 +132,7 @@ def backtest(
     --------
     >>> import regimecorr as rc
     >>> prices = rc.simulate("recurrent", n_obs=1600, rng=5).prices
-    >>> record = backtest(prices, ages=(0,), n_paths=400)
+    >>> record = rc.backtest(prices, ages=(0,), n_paths=400)
     >>> bool(record.matured["p_raw"].between(0, 1).all())
     True
     """

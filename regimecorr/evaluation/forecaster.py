@@ -129,11 +129,14 @@ class PanelForecaster:
         """Fit on rows that are already read; ``before`` is only recorded."""
         fitted = self.equations.fit(rows)
         measured = diagnostics(fitted, rows, self.n_folds, self.embargo_days)
+        of_mean, of_log_sd = self.equations.covariances(rows, fitted)
         return PanelForecast(
             self,
             fitted.mean,
             fitted.log_sd,
             fitted.quantiles,
+            _nested(of_mean),
+            _nested(of_log_sd),
             None if before is None else f"{pd.Timestamp(before):%Y-%m-%d}",
             f"{rows.date.min():%Y-%m-%d}",
             f"{rows.matured.max():%Y-%m-%d}",
@@ -155,6 +158,8 @@ class PanelForecast:
         Logarithm of its standard deviation.
     quantiles : tuple of float
         Quantiles of the standardised residuals at (i + 0.5) / 400.
+    mean_covariance, log_sd_covariance : tuple of tuple of float
+        Covariances of intercept and slopes, clustered by two calendar years.
     before : str or None
         ISO date before which all prices were.
     first, trained_to : str
@@ -167,6 +172,8 @@ class PanelForecast:
     mean: Linear
     log_sd: Linear
     quantiles: tuple[float, ...]
+    mean_covariance: tuple[tuple[float, ...], ...]
+    log_sd_covariance: tuple[tuple[float, ...], ...]
     before: str | None
     first: str
     trained_to: str
@@ -248,6 +255,7 @@ class PanelForecast:
         if panel is not None:
             mean[0, -len(STATE_FEATURES) :] = self._state(pair, panel)
         mu, sd = self.moments(mean, features.spread[-1:])
+        used = self.spec.equations.columns(mean, features.spread[-1:])
         here = situation(returns, w.short, w.long)
         return FreshForecast(
             asset=pair.asset,
@@ -260,6 +268,8 @@ class PanelForecast:
             midpoint=here.midpoint,
             mean_z=float(mu[0]),
             sd_z=float(sd[0]),
+            mean_error=_error(self.mean_covariance, used[0][0]),
+            log_sd_error=_error(self.log_sd_covariance, used[1][0]),
             residuals=self.quantiles,
         )
 
@@ -303,8 +313,10 @@ class PanelForecast:
             raise ModelError(f"A panel forecast is incomplete: {error}. Fit it again.") from error
         steps = np.diff(out.quantiles)
         sizes = (len(out.spec.mean), len(out.spec.spread), N_QUANTILES)
+        errors = (len(out.mean_covariance) - 1, len(out.log_sd_covariance) - 1, N_QUANTILES)
         if (
             sizes != (len(out.mean.slopes), len(out.log_sd.slopes), len(out.quantiles))
+            or sizes != errors
             or not np.all(steps >= 0.0)
             or not np.all(np.isfinite([*out.quantiles, *out.mean.slopes, *out.log_sd.slopes]))
         ):
@@ -349,7 +361,19 @@ def _restore(name: str, value: Any) -> Any:
         return Linear(float(value["intercept"]), tuple(float(b) for b in value["slopes"]))
     if name == "diagnostics":
         return ForecastDiagnostics(**(value | {"pit": tuple(value["pit"])}))
+    if name in ("mean_covariance", "log_sd_covariance"):
+        return tuple(tuple(float(v) for v in row) for row in value)
     return tuple(float(q) for q in value) if name == "quantiles" else value
+
+
+def _nested(matrix: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(v) for v in row) for row in matrix)
+
+
+def _error(covariance: tuple[tuple[float, ...], ...], features: Array) -> float:
+    """Standard error of intercept plus slopes times features."""
+    at = np.r_[1.0, features]
+    return float(np.sqrt(at @ np.array(covariance) @ at))
 
 
 def _missing(features: PairFeatures) -> str:

@@ -30,6 +30,9 @@ class FreshForecast:
         1 or -1, the sign of the reference.
     mean_z, sd_z : float
         Mean and standard deviation of Fisher z of the fresh correlation times ``sign``.
+    mean_error, log_sd_error : float
+        Standard errors of ``mean_z`` and of the logarithm of ``sd_z``: what is not known of the
+        parameters.
     residuals : tuple of float
         Quantiles of the standardised residuals.
     """
@@ -44,6 +47,8 @@ class FreshForecast:
     sign: int
     mean_z: float
     sd_z: float
+    mean_error: float
+    log_sd_error: float
     residuals: tuple[float, ...]
 
     @property
@@ -53,6 +58,14 @@ class FreshForecast:
         NaN in state weak, where nothing was established that could break.
         """
         return float("nan") if self.state == "weak" else self._below(self.sign * self.midpoint)
+
+    def draw_structural(self, n_draws: int, rng: np.random.Generator) -> Array:
+        """Probabilities (n_draws,) of structural under draws of the parameters."""
+        shift, stretch = rng.standard_normal((2, n_draws))
+        mean = self.mean_z + self.mean_error * shift
+        sd = self.sd_z * np.exp(self.log_sd_error * stretch)
+        middle = np.arctanh(self.sign * self.midpoint)
+        return share_below(self.residuals, (middle - mean) / sd)
 
     @property
     def median(self) -> float:

@@ -7,14 +7,12 @@ import pandas as pd
 
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.blocks import calendar_blocks
-from regimecorr.evaluation.calibration import Recalibration, recalibrate
+from regimecorr.evaluation.calibration import recalibrate
 from regimecorr.evaluation.fresh_forecast import share_below
-from regimecorr.evaluation.panel_fit import Equations, out_of_fold
+from regimecorr.evaluation.learning import EMBARGO_DAYS, learned
+from regimecorr.evaluation.panel_fit import Equations
 from regimecorr.evaluation.samples import PanelRows, calendar_folds
 from regimecorr.events import Array
-
-INNER_FOLDS = 4
-EMBARGO_DAYS = 400
 
 
 def panel_chances(equations: Equations, training: PanelRows, rows: PanelRows) -> Array:
@@ -22,20 +20,6 @@ def panel_chances(equations: Equations, training: PanelRows, rows: PanelRows) ->
     fitted = equations.fit(training)
     mu, sd = fitted.moments(rows.mean, rows.spread)
     return share_below(fitted.quantiles, (rows.middle - mu) / sd)
-
-
-def learned(
-    p_raw: Array,
-    outcome: Array,
-    rows: PanelRows,
-    training: PanelRows,
-    equations: Equations,
-) -> Recalibration:
-    """Fit the coefficients to past divergences; their panel forecasts are out of fold as well."""
-    inner = out_of_fold(
-        equations, training, rows, n_folds=INNER_FOLDS, embargo_days=EMBARGO_DAYS
-    ).p_structural
-    return recalibrate(p_raw, outcome, inner, blocks=calendar_blocks(rows.date))
 
 
 def calibrated_by_block(
@@ -88,46 +72,13 @@ def calibrated_by_block(
         inside, outside = fold.inside(rows.date), fold.outside(rows.date, rows.matured)
         known = training.take(fold.outside(training.date, training.matured))
         both = learned(p_raw[outside], outcome[outside], rows.take(outside), known, equations)
-        alone = recalibrate(p_raw[outside], outcome[outside])
+        alone = recalibrate(
+            p_raw[outside], outcome[outside], blocks=calendar_blocks(rows.date[outside])
+        )
         panel = panel_chances(equations, known, rows.take(inside))
         out.loc[inside, "fold"] = number
         out.loc[inside, "p_panel"] = panel
         out.loc[inside, "p_pool"] = alone.apply(p_raw[inside])
         out.loc[inside, "p_structural"] = both.apply(p_raw[inside], panel)
         out.loc[inside, ["c0", "c1", "c2"]] = both.coefficients
-    return out
-
-
-def calibrated_forward(
-    frame: pd.DataFrame,
-    rows: PanelRows,
-    training: PanelRows,
-    equations: Equations,
-    *,
-    first: int,
-) -> pd.DataFrame:
-    """Forecast past divergences strictly forward: each January from what had matured by then.
-
-    ``first`` is the first year forecast. Columns as in `calibrated_by_block`, with ``fold`` the
-    year; divergences of earlier years are NaN.
-    """
-    p_raw = frame["p_raw"].to_numpy(dtype=float)
-    outcome = frame["structural"].to_numpy(dtype=float)
-    out = pd.DataFrame(
-        np.nan, index=frame.index, columns=["fold", "p_panel", "p_pool", "p_structural"]
-    )
-    years = rows.date.year
-    for year in range(first, int(years.max()) + 1):
-        now = np.asarray(years == year)
-        if not now.any():
-            continue
-        begin = pd.Timestamp(year, 1, 1)
-        past = np.asarray(rows.matured < begin)
-        known = training.take(np.asarray(training.matured < begin))
-        both = learned(p_raw[past], outcome[past], rows.take(past), known, equations)
-        panel = panel_chances(equations, known, rows.take(now))
-        out.loc[now, "fold"] = year
-        out.loc[now, "p_panel"] = panel
-        out.loc[now, "p_pool"] = recalibrate(p_raw[past], outcome[past]).apply(p_raw[now])
-        out.loc[now, "p_structural"] = both.apply(p_raw[now], panel)
     return out

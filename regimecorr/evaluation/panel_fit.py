@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from regimecorr.errors import EstimationError, ModelError
+from regimecorr.evaluation.blocks import calendar_blocks
 from regimecorr.evaluation.features import MEAN_FEATURES, SPREAD_FEATURES, STATE_FEATURES
 from regimecorr.evaluation.fresh_forecast import share_below
-from regimecorr.evaluation.regression import Linear, log_scale, ridge
+from regimecorr.evaluation.regression import (
+    Linear,
+    log_scale,
+    log_scale_covariance,
+    ridge,
+    ridge_covariance,
+)
 from regimecorr.evaluation.samples import PanelRows, calendar_folds
 from regimecorr.events import Array
 
@@ -17,6 +24,7 @@ from regimecorr.events import Array
 N_QUANTILES = 400
 _LEAST_ROWS_PER_FEATURE = 20
 _BINS = 10
+_BLOCK_YEARS = 2
 _MEAN = (*MEAN_FEATURES, *STATE_FEATURES)
 
 
@@ -52,6 +60,19 @@ class Equations:
     def uses_state(self) -> bool:
         """Whether the panel's state is a feature."""
         return bool(set(self.mean) & set(STATE_FEATURES))
+
+    def covariances(self, rows: PanelRows, fitted: Fitted) -> tuple[Array, Array]:
+        """Covariances of intercept and slopes of both equations, clustered by two calendar years.
+
+        A horizon reaches into the next year, so one year alone would count shocks twice.
+        """
+        x, h = self.columns(rows.mean, rows.spread)
+        blocks = calendar_blocks(rows.date, _BLOCK_YEARS)
+        residual = rows.target - fitted.mean.at(x)
+        return (
+            ridge_covariance(x, rows.target, fitted.mean, self.penalty, blocks),
+            log_scale_covariance(h, residual, fitted.log_sd, self.penalty, blocks),
+        )
 
     def columns(self, mean: Array, spread: Array) -> tuple[Array, Array]:
         """Columns of all features that these equations use."""

@@ -97,10 +97,8 @@ def perturbed_weights(weights: Array, n_draws: int, rng: np.random.Generator) ->
     return out
 
 
-def probability_interval(
-    first: Array, second: Array, p: float, mass: float = 0.90
-) -> tuple[float, float]:
-    """Interval of a probability from outer draws, with the Monte-Carlo variance removed.
+def without_noise(first: Array, second: Array, p: float) -> Array:
+    """Draws of a probability with their Monte-Carlo variance removed.
 
     Parameters
     ----------
@@ -108,16 +106,14 @@ def probability_interval(
         Two estimates of each draw's probability from independent halves of its paths. Their
         covariance over draws is the variance of the probability itself; the rest of the variance
         is Monte Carlo. One standard error of that covariance is added: with few paths the
-        interval grows, it never shrinks to a point by luck.
+        draws spread more, they never shrink to a point by luck.
     p : float
-        The pooled probability. The draws are moved so that their mean is ``p`` (drawing hazards
-        and weights shifts it a little), and the interval is widened to contain it.
-    mass : float, default 0.90
-        Mass between the lower and the upper quantile.
+        The pooled probability: the draws are moved so that it is their mean (drawing hazards
+        and weights shifts it a little).
 
     Returns
     -------
-    tuple of float
+    ndarray of shape (n_draws,)
     """
     both = 0.5 * (first + second)
     spread = float(both.var(ddof=1))
@@ -125,7 +121,11 @@ def probability_interval(
     error = np.sqrt((var_first * var_second + covariance**2) / (len(both) - 1))
     true = max(float(covariance), 0.0) + float(error)
     shrink = np.sqrt(min(true / spread, 1.0)) if spread > 0 else 0.0
-    draws = np.clip(p + (both - both.mean()) * shrink, 0.0, 1.0)
+    return np.asarray(np.clip(p + (both - both.mean()) * shrink, 0.0, 1.0))
+
+
+def probability_interval(draws: Array, p: float, mass: float = 0.90) -> tuple[float, float]:
+    """Quantiles of draws around the mass between them, widened to contain ``p``."""
     tail = 0.5 * (1.0 - mass)
     low, high = np.quantile(draws, [tail, 1.0 - tail])
     return min(float(low), p), max(float(high), p)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regimecorr.errors import EstimationError
-from regimecorr.events import Array
+from regimecorr.events import Array, IntArray
 
 _STEPS = 100
 _TOLERANCE = 1e-9
@@ -117,6 +117,42 @@ def log_scale(features: Array, residuals: Array, penalty: float) -> Linear:
         f"The standard deviation of the residuals did not settle in {_STEPS} steps; the last one "
         f"moved it by {np.abs(step).max():.1e}. Use a larger penalty or fewer features."
     )
+
+
+def ridge_covariance(
+    features: Array, target: Array, fitted: Linear, penalty: float, blocks: IntArray
+) -> Array:
+    """Covariance (k + 1, k + 1) of intercept and slopes of `ridge`, clustered by block.
+
+    Of the estimator about its own mean: the bias of the penalty is no part of it.
+    """
+    errors = target - fitted.at(features)
+    return _sandwich(features, errors, np.ones(len(errors)), penalty, blocks)
+
+
+def log_scale_covariance(
+    features: Array, residuals: Array, fitted: Linear, penalty: float, blocks: IntArray
+) -> Array:
+    """Covariance (k + 1, k + 1) of intercept and slopes of `log_scale`, clustered by block."""
+    ratio = residuals**2 * np.exp(-2.0 * fitted.at(features))
+    return _sandwich(features, ratio - 1.0, 2.0 * ratio, 2.0 * penalty, blocks)
+
+
+def _sandwich(
+    features: Array, scores: Array, weights: Array, penalty: float, blocks: IntArray
+) -> Array:
+    centre, scale, x = _standardised(features)
+    design = np.column_stack([np.ones(len(x)), x])
+    shrink = penalty * np.r_[0.0, np.ones(x.shape[1])]
+    bread = np.linalg.inv((design.T * weights) @ design / len(x) + np.diag(shrink))
+    _, label = np.unique(blocks, return_inverse=True)
+    sums = np.zeros((int(label.max()) + 1, design.shape[1]))
+    np.add.at(sums, label, design * scores[:, None] / len(x))
+    # The intercept moves to where the features are 0, the slopes to their own units.
+    back = np.diag(np.r_[1.0, 1.0 / scale])
+    back[0, 1:] = -centre / scale
+    root = back @ bread @ sums.T
+    return np.asarray(root @ root.T, dtype=float)
 
 
 def _standardised(features: Array) -> tuple[Array, Array, Array]:

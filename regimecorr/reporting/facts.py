@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regimecorr.formatting import day, signed
+from regimecorr.formatting import day, percent, signed
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -108,6 +108,36 @@ def definition(v: Verdict) -> str:
         f"{day(window.ends)}), correlation of {BASIS_WORDS[v.basis]} {diverged_side(v)} the "
         f"midpoint {signed(v.midpoint)}: nearer to {away} than to the reference"
     )
+
+
+def record_sentences(v: Verdict) -> list[str]:
+    """Say what past forecasts like this one were worth: the band, all of them, this pair."""
+    record = v.track_record
+    if record.reason:
+        return [f"none: {record.reason}"]
+    low, high = record.interval
+    share = f" (90% interval {percent(low)} to {percent(high)})" if record.n else ""
+    span = "" if pd.isna(record.first) else f" of {record.first:%Y} to {record.last:%Y}"
+    error = "" if pd.isna(record.skill_error) else f" (standard error {record.skill_error:.2f})"
+    against = "of these cases" if pd.isna(record.first) else "known at the time"
+    everything = (
+        f"all {record.n_total} forecasts{span}: {percent(record.mean_p)} on average, "
+        f"{percent(record.share)} structural, Brier skill {signed(record.skill)}{error} against "
+        f"the base rate {against}, calibration error {percent(record.ece)} (95% of perfect "
+        f"forecasters stay below {percent(record.ece_upper)})"
+    )
+    own = [
+        f"{day(when)} {percent(p)}, {_came(outcome)}"
+        for when, p, outcome in record.pair.itertuples(index=False, name=None)
+    ]
+    pair = "this pair: " + ("; ".join(own) if own else "not on record")
+    return [record.sentence + share, everything, pair]
+
+
+def _came(structural: float) -> str:
+    if pd.isna(structural):
+        return "open"
+    return "structural came" if structural else "transient came"
 
 
 def origin(v: Verdict) -> str:

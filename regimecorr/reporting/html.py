@@ -19,6 +19,7 @@ from regimecorr.reporting.facts import (
     SIMULATED_WARNING,
     definition,
     fresh_window,
+    record_sentences,
 )
 from regimecorr.reporting.tables import report_tables
 
@@ -95,6 +96,7 @@ def render_html(v: Verdict) -> str:
         basis=BASIS_WORDS[v.basis],
         known=v.p_structural == v.p_structural,
         definition=definition(v),
+        record=record_sentences(v),
         window=fresh_window(v),
         warnings=[
             text

@@ -19,6 +19,7 @@ from regimecorr.reporting.facts import (
     fresh_window,
     members,
     origin,
+    record_sentences,
     states_that_differ,
 )
 
@@ -102,7 +103,7 @@ def _state(v: Verdict) -> list[str]:
 
 def _probabilities(v: Verdict) -> list[str]:
     if pd.isna(v.p_structural):
-        return _entry("Probability", f"none. {v.reason}") + _entry("Record", _record(v))
+        return _entry("Probability", f"none. {v.reason}") + _record(v)
     low, high = v.interval
     lines = _entry(
         "Structural",
@@ -122,16 +123,22 @@ def _probabilities(v: Verdict) -> list[str]:
             "simulated worlds only",
         )
     if v.calibrated:
-        kind = f"calibrated; the raw pool says {percent(v.p_raw)}"
+        kind = (
+            f"calibrated on past outcomes, of which {percent(v.base_rate)} were structural; the "
+            f"raw pool says {percent(v.p_raw)}, the panel forecaster "
+            f"{percent(v.models['p_structural']['panel'])}"
+        )
     else:
         kind = "the raw pool of models, NOT calibrated on past outcomes; may be over-confident"
-    return lines + _entry("Probability", kind) + _entry("Record", _record(v))
+    return lines + _entry("Probability", kind) + _record(v)
 
 
-def _record(v: Verdict) -> str:
-    if v.base_rate == v.track_record:
-        return f"base rate and track record: {v.base_rate}"
-    return f"base rate: {v.base_rate}; track record: {v.track_record}"
+def _record(v: Verdict) -> list[str]:
+    first, *more = record_sentences(v)
+    lines = _entry("Record", first)
+    for sentence in more:
+        lines += _entry("", sentence)
+    return lines
 
 
 def _regimes(v: Verdict) -> list[str]:

@@ -15,6 +15,8 @@ import regimecorr
 FUNCTIONS = (
     "assess",
     "audit_levels",
+    "backtest",
+    "calibrate",
     "carrasco_hu_ploberger",
     "download",
     "episode_durations",
@@ -44,7 +46,7 @@ SPECIFICATIONS = (
 )
 #: Functions of no data, and of two samples.
 DATA_ARGUMENTS = {"published_claims": 0, "published_events": 0, "test_association": 2}
-DATA = ("Event", "PublishedClaim")
+DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim")
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
 ON_A_PAIR = (
     "assess",

@@ -82,16 +82,16 @@ def test_without_a_panel():
 def test_draws_scatter_around():
     raw, panel, y = sample(800)
     found = recalibrate(raw, y, panel, prior=FLAT)
-    drawn = found.draw([0.2, 0.8], [0.3, 0.6], 4000, np.random.default_rng(0))
-    assert drawn.shape == (4000, 2)
-    np.testing.assert_allclose(
-        np.median(drawn, axis=0), found.apply([0.2, 0.8], [0.3, 0.6]), atol=0.01
-    )
-    assert 0.005 < drawn.std(axis=0).min() < 0.1
+    for p_raw, p_panel in ((0.2, 0.3), (0.8, 0.6)):
+        inputs = np.full(4000, p_raw), np.full(4000, p_panel)
+        drawn = found.draw(*inputs, np.random.default_rng(0))
+        assert drawn.shape == (4000,)
+        assert np.median(drawn) == pytest.approx(float(found.apply(p_raw, p_panel)), abs=0.01)
+        assert 0.005 < drawn.std() < 0.1
 
 
 def test_certainty_is_clipped():
-    found = Recalibration((0.0, 1.0, 0.0), ((0.0,) * 3,) * 3, 100)
+    found = Recalibration((0.0, 1.0, 0.0), ((0.0,) * 3,) * 3, 100, 0.5)
     np.testing.assert_allclose(found.apply([0.0, 0.02, 0.5, 1.0]), [0.02, 0.02, 0.5, 0.98])
     assert np.isnan(found.apply([np.nan]))[0]
 

@@ -1,0 +1,193 @@
+"""Learn vintages from the past divergences of a panel: `calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regimecorr.data.prices import PriceSource
+from regimecorr.errors import ModelError, TooFewRowsError
+from regimecorr.evaluation.backtest import N_PATHS, backtest
+from regimecorr.evaluation.blocks import calendar_blocks
+from regimecorr.evaluation.calibration import Recalibration, recalibrate
+from regimecorr.evaluation.forecaster import PanelForecaster
+from regimecorr.evaluation.panel import Pairs, Panel, read_panel
+from regimecorr.evaluation.panel_fit import Equations, out_of_fold
+from regimecorr.evaluation.samples import PanelRows, rows_of, training_rows
+from regimecorr.evaluation.vintages import RECORD, Calibration, Vintage
+from regimecorr.events import Array
+
+#: A vintage needs this many outcomes that have matured.
+LEAST_OUTCOMES = 100
+INNER_FOLDS = 4
+EMBARGO_DAYS = 400
+
+
+def calibrate(
+    panel: PriceSource | Panel,
+    *,
+    pairs: Pairs = "all",
+    forecaster: PanelForecaster | None = None,
+    store: str | Path | None = None,
+    n_paths: int = N_PATHS,
+    rng: int = 0,
+    n_jobs: int = 1,
+) -> Calibration:
+    """Learn from the past divergences of a panel how much a forecast is worth.
+
+    Every divergence is forecast by the raw pool from data to its day (`backtest`). At each year
+    end the panel forecaster is fitted to all rows whose horizon had passed by then, and the
+    coefficients that pool it with the raw pool to the divergences that had matured, of which its
+    forecasts are out of fold. The record is what each vintage says of the divergences that begin
+    while it is in force.
+
+    Parameters
+    ----------
+    panel : DataFrame, dict of Series, path or Panel
+        Prices of many assets; see `read_panel`.
+    pairs : "all" or sequence of (asset, benchmark), default "all"
+        Pairs; "all" takes those of distinct underlyings.
+    forecaster : PanelForecaster, optional
+        Default ``PanelForecaster()``. It may not use the panel's state: a verdict has one pair.
+    store : path, optional
+        File of raw forecasts, see `backtest`; what stands there is not made again.
+    n_paths : int, default 2000
+        Simulated paths of each model, at least 400.
+    rng : int, default 0
+        Seed.
+    n_jobs : int, default 1
+        Processes.
+
+    Returns
+    -------
+    Calibration
+        To be passed to ``assess(calibration=...)``, which takes the last vintage before its day.
+
+    Raises
+    ------
+    TooFewRowsError
+        If no year end has 100 matured divergences.
+    DataError
+        If the prices cannot be used.
+    ModelError
+        If the forecaster uses the panel's state.
+
+    Examples
+    --------
+    >>> import pandas as pd, regimecorr as rc
+    >>> from regimecorr.errors import TooFewRowsError
+    >>> few = rc.simulate("recurrent", n_obs=1600, rng=5).prices
+    >>> try:
+    ...     rc.calibrate(few, n_paths=400)
+    ... except TooFewRowsError as error:
+    ...     print("more pairs are needed")
+    more pairs are needed
+    """
+    spec = PanelForecaster() if forecaster is None else forecaster
+    if spec.equations.uses_state:
+        raise ModelError("A calibration's forecaster may not use the panel's state; leave it out.")
+    whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
+    raw = backtest(whole, ages=(0,), store=store, n_paths=n_paths, rng=rng, n_jobs=n_jobs)
+    known = raw.frame[raw.frame["p_raw"].notna()].reset_index(drop=True)
+    rows = rows_of(whole, known, spec.windows)
+    training = training_rows(whole, spec.windows, spec.every)
+    vintages = _year_ends(known, rows, training, spec)
+    source = {
+        "made": raw.made,
+        "n_assets": len({name for pair in whole.pairs for name in pair.names}),
+        "n_pairs": len(whole.pairs),
+        "first": f"{whole.table.index[0]:%Y-%m-%d}",
+        "last": f"{whole.table.index[-1]:%Y-%m-%d}",
+        **raw.options,
+    }
+    return Calibration("own", vintages, spoken(vintages, known, rows), source)
+
+
+def _year_ends(
+    known: pd.DataFrame, rows: PanelRows, training: PanelRows, spec: PanelForecaster
+) -> tuple[Vintage, ...]:
+    """Vintages of every year end with enough outcomes, up to the last year that is complete."""
+    matured = rows.matured[rows.matured.notna()]
+    if len(matured) < LEAST_OUTCOMES:
+        raise TooFewRowsError(
+            f"The panel has {len(matured)} divergences that have matured; a calibration needs "
+            f"{LEAST_OUTCOMES}. Add pairs or longer histories."
+        )
+    out = []
+    for year in range(matured.min().year + 1, max(matured.max(), rows.date.max()).year + 1):
+        begin = pd.Timestamp(year, 1, 1)
+        if np.sum(matured < begin) >= LEAST_OUTCOMES:
+            out.append(fit_vintage(known, rows, training, spec, begin))
+    if not out:
+        raise TooFewRowsError(
+            f"{len(matured)} divergences of the panel have matured, but fewer than "
+            f"{LEAST_OUTCOMES} by its last year end. Add pairs or longer histories."
+        )
+    return tuple(out)
+
+
+def fit_vintage(
+    known: pd.DataFrame,
+    rows: PanelRows,
+    training: PanelRows,
+    spec: PanelForecaster,
+    before: pd.Timestamp | None,
+) -> Vintage:
+    """Learn from what had matured before a day; None: from all, and the vintage is not dated."""
+    if before is None:
+        past, learn = np.isfinite(rows.target), np.isfinite(training.target)
+    else:
+        past, learn = np.asarray(rows.matured < before), np.asarray(training.matured < before)
+    outcome = known["structural"].to_numpy(dtype=float)[past]
+    left = training.take(learn)
+    coefficients = learned(
+        known["p_raw"].to_numpy(dtype=float)[past],
+        outcome,
+        rows.take(past),
+        left,
+        spec.equations,
+        by_calendar=before is not None,
+    )
+    return Vintage(
+        None if before is None else f"{before:%Y-%m-%d}",
+        spec.fit_rows(left, before=before),
+        coefficients,
+        len(outcome),
+        int(outcome.sum()),
+    )
+
+
+def learned(
+    p_raw: Array,
+    outcome: Array,
+    rows: PanelRows,
+    training: PanelRows,
+    equations: Equations,
+    *,
+    by_calendar: bool = True,
+) -> Recalibration:
+    """Fit the coefficients to past divergences; their panel forecasts are out of fold as well.
+
+    ``by_calendar``: outcomes of one year share its shocks. Simulated ones share nothing.
+    """
+    inner = out_of_fold(
+        equations, training, rows, n_folds=INNER_FOLDS, embargo_days=EMBARGO_DAYS
+    ).p_structural
+    blocks = calendar_blocks(rows.date) if by_calendar else None
+    return recalibrate(p_raw, outcome, inner, blocks=blocks)
+
+
+def spoken(vintages: tuple[Vintage, ...], known: pd.DataFrame, rows: PanelRows) -> pd.DataFrame:
+    """What each vintage says of the divergences that begin while it is in force."""
+    out = known.loc[:, [c for c in RECORD if c != "p_structural"]].copy()
+    p = np.full(len(known), np.nan)
+    days = [pd.Timestamp(str(v.before)) for v in vintages] + [pd.Timestamp.max]
+    for vintage, begin, end in zip(vintages, days[:-1], days[1:], strict=True):
+        mine = np.asarray((rows.date >= begin) & (rows.date < end))
+        panel = vintage.panel.chances(rows.take(mine))
+        p[mine] = vintage.coefficients.apply(known["p_raw"].to_numpy(dtype=float)[mine], panel)
+    out.insert(4, "p_structural", p)
+    said: pd.DataFrame = out[np.isfinite(p)].reset_index(drop=True)
+    return said
