@@ -50,21 +50,32 @@ def main() -> None:
             for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
         }
     )
-    rows = ["| as of | 90-day r | reference | state | p structural (raw) | interval | what came |"]
-    rows.append("|---|---|---|---|---|---|---|")
+    rows = [
+        "| as of | 90-day r | reference | state | structural | interval | raw pool | record | what "
+        "came |"
+    ]
+    rows.append("|---|---|---|---|---|---|---|---|---|")
     record = []
     for date in DATES:
-        v = rc.assess(prices, as_of=date, calibration=None)
-        came = "nothing to break" if v.state == "weak" else outcome(prices, v)
-        p = "none" if np.isnan(v.p_structural) else f"{v.p_structural:.2f}"
-        span = "" if np.isnan(v.p_structural) else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
+        v = rc.assess(prices, as_of=date)
+        none = np.isnan(v.p_structural)
+        came = "nothing to break" if none else outcome(prices, v)
+        like = "" if none else f"{v.track_record.n_structural} of {v.track_record.n}"
+        p, raw = ("none" if none else f"{x:.2f}" for x in (v.p_structural, v.p_raw))
+        span = "" if none else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
         rows.append(
             f"| {date} | {v.r_short:+.2f} | {v.reference:+.2f} | {v.state} | {p} | {span} | "
-            f"{came} |"
+            f"{'' if none else raw} | {like} | {came} |"
         )
-        record.append({"as_of": date, "state": v.state, "label": v.label, "came": came})
-        record[-1] |= {k: v.to_dict()[k] for k in ("r_short", "r_long", "reference", "midpoint")}
-        record[-1] |= {k: v.to_dict()[k] for k in ("p_structural", "p_unchanged", "interval")}
+        record.append(
+            {"as_of": date, "state": v.state, "label": v.label, "came": came, "record": like}
+        )
+        plain = v.to_dict()
+        for name in ("r_short", "r_long", "reference", "midpoint", "base_rate", "calibrated"):
+            record[-1][name] = plain[name]
+        for name in ("p_structural", "p_raw", "p_unchanged", "interval"):
+            record[-1][name] = plain[name]
+        record[-1]["vintage"] = v.models.loc["panel", "note"]
         if date == PICTURE:
             (ROOT / "docs" / "_static").mkdir(parents=True, exist_ok=True)
             v.plot().savefig(ROOT / "docs" / "_static" / "verdict.png", dpi=110)
@@ -76,9 +87,10 @@ def main() -> None:
     head, tail = text.split(MARKERS[0])[0], text.split(MARKERS[1])[1]
     table = "\n".join(rows)
     note = (
-        "Common days of ETH and IWM from 2016, each verdict from rows to its date only; the "
-        "outcome is the fresh correlation\nand what the definition calls it. Made by "
-        "`scripts/make_readme.py`."
+        "Common days of ETH and IWM from 2016, each verdict from rows to its date only, by the "
+        "calibration of the year end\nbefore it. Record: of the past divergences with a "
+        "probability within 5 points of this one, how many were structural.\nThe outcome is the fresh "
+        "correlation and what the definition calls it. Made by `scripts/make_readme.py`."
     )
     readme.write_text(f"{head}{MARKERS[0]}\n{table}\n\n{note}\n{MARKERS[1]}{tail}")
 
