@@ -64,7 +64,7 @@ class Study:
 def read(folder: Path, store: Path) -> Study:
     """Take up the forecasts on record."""
     panel = read_panel(pd.read_csv(folder / "panel_daily.csv", index_col=0, parse_dates=True))
-    frame = backtest(panel, store=store).matured
+    frame = backtest(panel, store=store, calibration=None).matured
     spec = PanelForecaster()
     known, rows = {}, {}
     for age in (0, *LATER_AGES):

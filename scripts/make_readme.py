@@ -89,8 +89,8 @@ def main() -> None:
     note = (
         "Common days of ETH and IWM from 2016, each verdict from rows to its date only, by the "
         "calibration of the year end\nbefore it. Record: of the past divergences with a "
-        "probability within 5 points of this one, how many were structural.\nThe outcome is the fresh "
-        "correlation and what the definition calls it. Made by `scripts/make_readme.py`."
+        "probability within 5 points of this one, how many were structural.\nThe outcome is the "
+        "fresh correlation and what the definition calls it. Made by `scripts/make_readme.py`."
     )
     readme.write_text(f"{head}{MARKERS[0]}\n{table}\n\n{note}\n{MARKERS[1]}{tail}")
 

@@ -202,6 +202,25 @@ def states(record: dict[str, Any]) -> list[str]:
     return markdown(["state", "rows", "said", "came", "skill", "ECE (band by year)"], rows)
 
 
+def left_out(record: dict[str, Any]) -> list[str]:
+    """Scores on asset classes that were never seen."""
+    rows = []
+    for side in ("positive", "negative", "both"):
+        r = frame(record["left_out_classes"][side]).iloc[0]
+        rows.append(
+            [
+                side,
+                f"{r['n']:.0f}",
+                plus(r["skill_in_sample"], r["skill_in_sample_error"]),
+                plus(r["skill_folds"], r["skill_folds_error"]),
+                share(r["auc"]),
+                f"{share(r['ece'])} ({share(r['ece_upper'])})",
+            ]
+        )
+    head = ["reference", "n", "skill: these cases", "training folds", "AUC", "ECE (band)"]
+    return markdown(head, rows)
+
+
 def simulated(record: dict[str, Any]) -> list[str]:
     """Scores on simulated worlds."""
     rows = []
@@ -326,6 +345,7 @@ def main() -> None:
         ("ablation", ablation(found)),
         ("ages", ages(found)),
         ("states", states(found)),
+        ("left-out", left_out(found)),
         ("simulated", simulated(engine)),
         ("worlds", worlds(engine)),
         ("cross", cross(found, engine)),

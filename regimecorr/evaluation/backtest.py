@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import warnings
 import zlib
 from collections.abc import Iterable, Sequence
@@ -20,12 +19,16 @@ from regimecorr.data.alignment import align
 from regimecorr.data.prices import PriceSource
 from regimecorr.errors import ConvergenceWarning, DataError, EstimationError
 from regimecorr.evaluation.divergences import LATER_AGES, divergences
+from regimecorr.evaluation.features import FeatureWindows
 from regimecorr.evaluation.pair_pool import pool_of
 from regimecorr.evaluation.panel import Pairs, Panel, read_panel
 from regimecorr.evaluation.plugins import chart_rule, ewma_rule
 from regimecorr.evaluation.pool import OUTER_DRAWS, SPECS
 from regimecorr.evaluation.pooling import FAMILIES, member_priors
 from regimecorr.evaluation.readings import Events
+from regimecorr.evaluation.samples import rows_of
+from regimecorr.evaluation.store import append_record, read_records
+from regimecorr.evaluation.vintages import Calibration, CalibrationName, shipped
 from regimecorr.events import fresh_slice, situation
 from regimecorr.models.base import check_count
 from regimecorr.progress import LateProgress
@@ -54,9 +57,11 @@ class BacktestRecord:
         One row a forecast: the columns of `divergences`; ``p_raw`` and ``p_unchanged`` of the raw
         pool; ``p_`` and ``weight_`` of every member (NaN and 0 if it failed); the plug-ins
         ``p_ewma`` and ``p_chart``; ``failed``, the reason if there is no forecast; ``inputs``, the
-        fingerprint of the prices that it was made from.
+        fingerprint of the prices that it was made from; with a calibration ``p_panel``,
+        ``p_structural`` (NaN before the first vintage) and ``vintage``, the day before which it
+        knew prices.
     options : dict
-        Paths, seed, version.
+        Paths, seed, version, calibration.
     made : str
         ISO date on which the last forecast was made.
 
@@ -89,15 +94,17 @@ def backtest(
     pairs: Pairs = "all",
     ages: Sequence[int] = (0, *LATER_AGES),
     store: str | Path | None = None,
+    calibration: CalibrationName | Calibration | None = "market",
     n_paths: int = N_PATHS,
     rng: int = 0,
     n_jobs: int = 1,
 ) -> BacktestRecord:
     """Forecast every divergence of every pair with what was known on its day.
 
-    Each forecast is the raw pool of `assess`, fitted to the pair's prices up to that day and
-    nothing else: margins, models and weights. The outcome is the definition's. Primary forecasts
-    are those at the entry (``age`` 0); later ages are to be scored apart.
+    Each forecast is that of `assess`: the raw pool, fitted to the pair's prices up to that day and
+    nothing else (margins, models and weights), and the calibration's vintage of that day. The
+    outcome is the definition's. Primary forecasts are those at the entry (``age`` 0); later ages
+    are to be scored apart.
 
     Parameters
     ----------
@@ -111,6 +118,9 @@ def backtest(
         File to which every forecast is written as it is made, one JSON object a line; what stands
         there is not made again. A forecast that was made from other prices stops the run: records
         are not rewritten.
+    calibration : {"market", "simulated"}, Calibration or None, default "market"
+        What past outcomes had taught, as in `assess`; None: the raw pool only. The store holds raw
+        forecasts, so calibrations can be compared without making them again.
     n_paths : int, default 2000
         Simulated paths of each model, at least 400.
     rng : int, default 0
@@ -137,11 +147,15 @@ def backtest(
     True
     """
     check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
+    used = shipped(calibration) if isinstance(calibration, str) else calibration
     whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
     rows = divergences(whole, ages=ages)
     options = {"n_paths": int(n_paths), "rng": int(rng), "version": 1}
-    path = None if store is None else Path(store)
-    known = {} if path is None else _read(path, options)
+    known = (
+        {}
+        if store is None
+        else {tuple(row[k] for k in _KEY): row for row in read_records(store, options)}
+    )
     places = zip(rows["asset"], rows["benchmark"], rows["date"], strict=True)
     rows["inputs"] = [_fingerprint(whole, *place) for place in places]
     wanted = []
@@ -157,12 +171,15 @@ def backtest(
     made = dt.date.today().isoformat()
     for new in _forecasts(whole, wanted, n_paths, rng, n_jobs):
         known[tuple(new[k] for k in _KEY)] = new
-        if path is not None:
-            _append(path, options | {"made": made} | new)
+        if store is not None:
+            append_record(store, options | {"made": made} | new)
     found = [known[_key(row)] for row in rows.itertuples(index=False)]
     table = pd.DataFrame(found, index=rows.index).reindex(columns=[*FORECASTS, "failed"])
-    table = table.astype(dict.fromkeys(FORECASTS, float))
-    return BacktestRecord(rows.join(table), options, made)
+    frame = rows.join(table.astype(dict.fromkeys(FORECASTS, float)))
+    if used is None:
+        return BacktestRecord(frame, options, made)
+    said = used.said(frame["p_raw"].to_numpy(), rows_of(whole, frame, FeatureWindows()))
+    return BacktestRecord(frame.join(said), options | {"calibration": used.name}, made)
 
 
 def _key(row: Any) -> tuple[str, str, str]:
@@ -176,37 +193,6 @@ def _fingerprint(panel: Panel, asset: str, benchmark: str, date: pd.Timestamp) -
     digest.update(table.index.to_numpy().astype("datetime64[D]").astype(np.int64).tobytes())
     digest.update(np.ascontiguousarray(table.to_numpy(dtype=float)).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _read(path: Path, options: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Forecasts of a store by key; a last line that was cut off is made again."""
-    if not path.exists():
-        return {}
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    lines = path.read_text(encoding="utf-8").split("\n")
-    for i, line in enumerate(lines):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            if i == len(lines) - 1:
-                path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
-                continue
-            raise DataError(f"Line {i + 1} of {path} is no record: {error}.") from error
-        other = {k: row.get(k) for k in options if row.get(k) != options[k]}
-        if other:
-            raise DataError(
-                f"{path} holds forecasts made with {other}, not {options}; use another file."
-            )
-        found[tuple(row[k] for k in _KEY)] = row
-    return found
-
-
-def _append(path: Path, row: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as target:
-        plain = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
-        target.write(json.dumps(plain, allow_nan=False) + "\n")
 
 
 def _forecasts(

@@ -89,7 +89,9 @@ def calibrate(
     if spec.equations.uses_state:
         raise ModelError("A calibration's forecaster may not use the panel's state; leave it out.")
     whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
-    raw = backtest(whole, ages=(0,), store=store, n_paths=n_paths, rng=rng, n_jobs=n_jobs)
+    raw = backtest(
+        whole, ages=(0,), store=store, calibration=None, n_paths=n_paths, rng=rng, n_jobs=n_jobs
+    )
     known = raw.frame[raw.frame["p_raw"].notna()].reset_index(drop=True)
     rows = rows_of(whole, known, spec.windows)
     training = training_rows(whole, spec.windows, spec.every)
@@ -102,7 +104,10 @@ def calibrate(
         "last": f"{whole.table.index[-1]:%Y-%m-%d}",
         **raw.options,
     }
-    return Calibration("own", vintages, spoken(vintages, known, rows), source)
+    said = Calibration("own", vintages, known).said(known["p_raw"].to_numpy(), rows)
+    record = known.join(said["p_structural"])
+    record = record.loc[record["p_structural"].notna(), list(RECORD)].reset_index(drop=True)
+    return Calibration("own", vintages, record, source)
 
 
 def _year_ends(
@@ -177,17 +182,3 @@ def learned(
     ).p_structural
     blocks = calendar_blocks(rows.date) if by_calendar else None
     return recalibrate(p_raw, outcome, inner, blocks=blocks)
-
-
-def spoken(vintages: tuple[Vintage, ...], known: pd.DataFrame, rows: PanelRows) -> pd.DataFrame:
-    """What each vintage says of the divergences that begin while it is in force."""
-    out = known.loc[:, [c for c in RECORD if c != "p_structural"]].copy()
-    p = np.full(len(known), np.nan)
-    days = [pd.Timestamp(str(v.before)) for v in vintages] + [pd.Timestamp.max]
-    for vintage, begin, end in zip(vintages, days[:-1], days[1:], strict=True):
-        mine = np.asarray((rows.date >= begin) & (rows.date < end))
-        panel = vintage.panel.chances(rows.take(mine))
-        p[mine] = vintage.coefficients.apply(known["p_raw"].to_numpy(dtype=float)[mine], panel)
-    out.insert(4, "p_structural", p)
-    said: pd.DataFrame = out[np.isfinite(p)].reset_index(drop=True)
-    return said

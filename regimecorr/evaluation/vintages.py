@@ -15,6 +15,8 @@ import pandas as pd
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.calibration import Recalibration
 from regimecorr.evaluation.forecaster import PanelForecast
+from regimecorr.evaluation.samples import PanelRows
+from regimecorr.events import Array
 from regimecorr.files import replace_file
 
 CalibrationName: TypeAlias = Literal["market", "simulated"]
@@ -123,6 +125,35 @@ class Calibration:
         usable = [v for v in self.vintages if v.before is None or pd.Timestamp(v.before) <= day]
         return usable[-1] if usable else None
 
+    def said(self, p_raw: Array, rows: PanelRows) -> pd.DataFrame:
+        """What the vintage in force said at each row, whatever came later.
+
+        Parameters
+        ----------
+        p_raw : ndarray of shape (n,)
+            Raw forecasts of the pool.
+        rows : PanelRows
+            Features at the rows.
+
+        Returns
+        -------
+        DataFrame
+            ``p_panel``, ``p_structural`` (NaN before the first vintage) and ``vintage``, its
+            ``before``.
+        """
+        p = np.full((len(rows), 2), np.nan)
+        which = np.full(len(rows), None, dtype=object)
+        begins = [pd.Timestamp(v.before or pd.Timestamp.min) for v in self.vintages]
+        for vintage, begin, end in zip(
+            self.vintages, begins, [*begins[1:], pd.Timestamp.max], strict=True
+        ):
+            mine = np.asarray((rows.date >= begin) & (rows.date < end))
+            panel = vintage.panel.chances(rows.take(mine))
+            p[mine] = np.column_stack([panel, vintage.coefficients.apply(p_raw[mine], panel)])
+            which[mine] = vintage.before
+        out = pd.DataFrame(p, columns=["p_panel", "p_structural"])
+        return out.assign(vintage=which)
+
     def save(self, path: str | Path) -> Path:
         """Write JSON: parameters, probabilities and outcomes, no prices.
 
@@ -181,7 +212,7 @@ class Calibration:
                 )
             record = pd.DataFrame({c: body["record"][c] for c in RECORD})
             for name in ("date", "matured"):
-                record[name] = pd.to_datetime(record[name])
+                record[name] = pd.to_datetime(record[name], format="%Y-%m-%d")
             record = record.astype({"p_structural": float, "structural": float})
             vintages = tuple(Vintage.from_dict(v) for v in body["vintages"])
             return cls(str(body["name"]), vintages, record, dict(body["source"]))
