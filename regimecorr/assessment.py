@@ -219,7 +219,7 @@ def assess(
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
         track_record=no_record(reason or uncalibrated)
         if learned is None or used is None or reason
-        else track_record(used, final.p_structural, pair.dates[-1], pair.asset, pair.benchmark),
+        else track_record(used, final.p_structural, pair.dates[-1], _names(pair)),
         data=_data(pair),
         settings=settings,
         prices=pair.prices,
@@ -322,6 +322,11 @@ def _model_table(
     last["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
     rows.append(last)
     return pd.DataFrame(rows).set_index("member")
+
+
+def _names(pair: AlignedPair) -> tuple[str, ...]:
+    """Names by which the pair may stand on record; simulated prices only borrow theirs."""
+    return () if pair.provenance.get("simulated", False) else (pair.asset, pair.benchmark)
 
 
 def _data(pair: AlignedPair) -> dict[str, Any]:

@@ -28,9 +28,10 @@ from regimecorr.evaluation.simulated import (
     SimulatedSet,
     simulated_divergences,
 )
+from regimecorr.worlds import World
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results"
-_LINKED = ("volatility_linked",)
+_LINKED: tuple[World, ...] = ("volatility_linked",)
 
 SETS: dict[str, tuple[SimulatedSet, ...]] = {
     "simulated_training.jsonl": (

@@ -221,6 +221,18 @@ def left_out(record: dict[str, Any]) -> list[str]:
     return markdown(head, rows)
 
 
+def hyper_priors(record: dict[str, Any]) -> list[str]:
+    """Equal and learned hyper-priors side by side."""
+    table = frame(record["scores"])
+    rows = []
+    for name in ("break", "reverting", "drift", "pool"):
+        pair = [table.loc[f"{name}, {kind}"] for kind in ("equal", "learned")]
+        label = "raw pool" if name == "pool" else NAMES[f"p_{name}"]
+        skills = [plus(r["skill_in_sample"], r["skill_in_sample_error"]) for r in pair]
+        rows.append([label, *skills, *(share(r["auc"]) for r in pair)])
+    return markdown(["", "skill: equal", "learned", "AUC: equal", "learned"], rows)
+
+
 def simulated(record: dict[str, Any]) -> list[str]:
     """Scores on simulated worlds."""
     rows = []
@@ -331,9 +343,9 @@ def diagram(curve: dict[str, Any], title: str, path: Path) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    found, engine, said = (
+    found, engine, said, learned = (
         json.loads((DOCS / "_results" / f"{name}.json").read_text())
-        for name in ("real_record", "simulated_record", "verdicts")
+        for name in ("real_record", "simulated_record", "verdicts", "hyper_priors")
     )
     text = PAGE.read_text()
     for name, rows in (
@@ -346,6 +358,7 @@ def main() -> None:
         ("ages", ages(found)),
         ("states", states(found)),
         ("left-out", left_out(found)),
+        ("hyper-priors", hyper_priors(learned)),
         ("simulated", simulated(engine)),
         ("worlds", worlds(engine)),
         ("cross", cross(found, engine)),
@@ -356,11 +369,9 @@ def main() -> None:
     PAGE.write_text(text)
     static = DOCS / "_static"
     for name, title in (("p_raw", "Raw pool"), ("p_structural", "Calibrated")):
-        diagram(found["curves"][name], f"{title}, real markets", static / f"real_{name}.svg")
+        diagram(found["curves"][name], title, static / f"real_{name}.svg")
     for name, title in (("p_raw", "Raw pool"), ("p_simulated", "Calibrated")):
-        diagram(
-            engine["curves"][name], f"{title}, simulated worlds", static / f"simulated_{name}.svg"
-        )
+        diagram(engine["curves"][name], title, static / f"simulated_{name}.svg")
 
 
 if __name__ == "__main__":

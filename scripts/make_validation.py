@@ -1,21 +1,18 @@
 """Write the tables of docs/validation.md from the recorded results.
 
-    python benchmarks/run.py --repeats 5
-    python benchmarks/simulated_divergences.py --n 600 --out RESULTS
-    python benchmarks/dcc.py --refits 1000
-    python benchmarks/dcc_coverage.py
-    python scripts/make_dcc_reference.py
-    python benchmarks/regimes.py
-    python benchmarks/regime_recovery.py --replications 1000
-    python benchmarks/regime_tests.py
-    python benchmarks/chp_size.py
-    python scripts/fisher_defect.py
-    python benchmarks/sbc.py
-    python benchmarks/nuts.py
-    python benchmarks/joint_margins.py
-    python scripts/make_validation.py
-
-RESULTS is docs/_results/simulated_divergences.json.
+python benchmarks/run.py --repeats 5
+python benchmarks/dcc.py --refits 1000
+python benchmarks/dcc_coverage.py
+python scripts/make_dcc_reference.py
+python benchmarks/regimes.py
+python benchmarks/regime_recovery.py --replications 1000
+python benchmarks/regime_tests.py
+python benchmarks/chp_size.py
+python scripts/fisher_defect.py
+python benchmarks/sbc.py
+python benchmarks/nuts.py
+python benchmarks/joint_margins.py
+python scripts/make_validation.py
 """
 
 from __future__ import annotations
@@ -28,41 +25,6 @@ from scipy.stats import beta, norm
 from regimecorr.models.bayes import MarginPriors, RegimePriors
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")
-MOMENTS = {"day": "a random day of the spell", "entry": "the first row of the spell"}
-
-
-def ranking(study: dict) -> list[str]:
-    """Scores of the raw pool and of every member."""
-    head = ["", *MOMENTS.values()]
-    rows = [f"| {' | '.join(head)} |", "|---|---|---|"]
-
-    def row(name: str, text: str, digits: int = 2) -> str:
-        values = (f"{study[m][name]:.{digits}f}" for m in MOMENTS)
-        return f"| {text} | {' | '.join(values)} |"
-
-    rows.append(f"| divergences | {' | '.join(str(study[m]['n']) for m in MOMENTS)} |")
-    rows.append(row("structural_share", "share structural"))
-    rows.append(row("auc", "AUC of the raw pool", 3))
-    rows.append(row("auc_se", "its bootstrap standard error", 3))
-    rows.append(row("brier", "Brier score", 3))
-    rows.append(row("brier_skill", "skill against the base rate (in-sample)"))
-    rows.append(row("failed_members_share", "share of failed members", 4))
-    rows += [row(f"auc_{m}", f"AUC of {m} alone") for m in MEMBERS]
-    return rows
-
-
-def by_world(study: dict) -> list[str]:
-    """What came and what was said, by world."""
-    rows = ["| world | divergences | structural | mean p (day) | mean p (entry) |"]
-    rows.append("|---|---|---|---|---|")
-    for world, day in study["day"]["by_world"].items():
-        entry = study["entry"]["by_world"][world]
-        rows.append(
-            f"| {world} | {day['n']} | {day['structural']:.2f} | {day['mean_p']:.2f} | "
-            f"{entry['mean_p']:.2f} |"
-        )
-    return rows
 
 
 def speed(results: dict) -> list[str]:
@@ -353,11 +315,9 @@ def fill(text: str, name: str, rows: list[str]) -> str:
 
 def main() -> None:
     """Run from the command line."""
-    study = json.loads((DOCS / "_results" / "simulated_divergences.json").read_text())
     timed = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text())
     page = DOCS / "validation.md"
-    text = fill(page.read_text(), "tables", [*ranking(study), "", *by_world(study)])
-    text = fill(text, "speed", speed(timed["results"]))
+    text = fill(page.read_text(), "speed", speed(timed["results"]))
     dcc = json.loads((DOCS.parent / "benchmarks" / "dcc_results.json").read_text())
     text = fill(text, "dcc-speed", dcc_speed(dcc))
     reference = json.loads((DOCS / "_results" / "dcc_reference.json").read_text())

@@ -76,9 +76,9 @@ def learned_for(
             f"{calibration.vintages[0].before}"
         )
     try:
-        return Learned(vintage, vintage.panel.predict(pair.prices)), ""
+        return Learned(vintage, vintage.panel.of_pair(pair)), ""
     except DataError as error:
-        return None, f"the panel forecaster cannot read this pair: {error}"
+        return None, f"the panel forecaster cannot read this pair: {str(error).rstrip('.')}"
 
 
 def refusal_of(

@@ -231,13 +231,17 @@ class PanelForecast:
         ModelError
             If the panel's state is a feature and there is no panel, or the other way round.
         """
+        pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of, min_rows=2)
+        return self.of_pair(pair, panel)
+
+    def of_pair(self, pair: AlignedPair, panel: PriceSource | Panel | None = None) -> FreshForecast:
+        """Forecast a pair that is already aligned at its last row; see `predict`."""
         if self.spec.equations.uses_state is (panel is None):
             raise ModelError(
                 "The panel's state is a feature of this forecast; pass panel=..."
                 if panel is None
                 else "The panel's state is no feature of this forecast; leave out panel."
             )
-        pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of, min_rows=2)
         returns = pair.returns.to_numpy()
         w = self.spec.windows
         if len(returns) < w.needed:

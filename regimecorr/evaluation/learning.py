@@ -95,7 +95,7 @@ def calibrate(
     known = raw.frame[raw.frame["p_raw"].notna()].reset_index(drop=True)
     rows = rows_of(whole, known, spec.windows)
     training = training_rows(whole, spec.windows, spec.every)
-    vintages = _year_ends(known, rows, training, spec)
+    vintages = _year_ends(known, rows, training, spec, whole.table.index[-1].year)
     source = {
         "made": raw.made,
         "n_assets": len({name for pair in whole.pairs for name in pair.names}),
@@ -111,17 +111,21 @@ def calibrate(
 
 
 def _year_ends(
-    known: pd.DataFrame, rows: PanelRows, training: PanelRows, spec: PanelForecaster
+    known: pd.DataFrame, rows: PanelRows, training: PanelRows, spec: PanelForecaster, last: int
 ) -> tuple[Vintage, ...]:
-    """Vintages of every year end with enough outcomes, up to the last year that is complete."""
-    matured = rows.matured[rows.matured.notna()]
+    """Vintages of every year end with enough outcomes, up to the beginning of the last year.
+
+    The last year is that of the prices: whether a vintage exists must not hang on a divergence or
+    an outcome that comes after it.
+    """
+    matured = rows.matured[rows.usable(state=False)]
     if len(matured) < LEAST_OUTCOMES:
         raise TooFewRowsError(
             f"The panel has {len(matured)} divergences that have matured; a calibration needs "
             f"{LEAST_OUTCOMES}. Add pairs or longer histories."
         )
     out = []
-    for year in range(matured.min().year + 1, max(matured.max(), rows.date.max()).year + 1):
+    for year in range(matured.min().year + 1, last + 1):
         begin = pd.Timestamp(year, 1, 1)
         if np.sum(matured < begin) >= LEAST_OUTCOMES:
             out.append(fit_vintage(known, rows, training, spec, begin))
@@ -141,10 +145,10 @@ def fit_vintage(
     before: pd.Timestamp | None,
 ) -> Vintage:
     """Learn from what had matured before a day; None: from all, and the vintage is not dated."""
-    if before is None:
-        past, learn = np.isfinite(rows.target), np.isfinite(training.target)
-    else:
-        past, learn = np.asarray(rows.matured < before), np.asarray(training.matured < before)
+    # A leg that did not move leaves a divergence without a feature, or without its outcome.
+    past, learn = rows.usable(state=False), np.isfinite(training.target)
+    if before is not None:
+        past, learn = past & (rows.matured < before), learn & (training.matured < before)
     outcome = known["structural"].to_numpy(dtype=float)[past]
     left = training.take(learn)
     coefficients = learned(

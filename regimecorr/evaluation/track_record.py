@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +96,7 @@ def no_record(reason: str) -> TrackRecord:
 
 
 def track_record(
-    calibration: Calibration, p: float, as_of: pd.Timestamp, asset: str, benchmark: str
+    calibration: Calibration, p: float, as_of: pd.Timestamp, names: Sequence[str]
 ) -> TrackRecord:
     """Read the record of a calibration as it was known on a day.
 
@@ -107,8 +108,9 @@ def track_record(
         Today's probability.
     as_of : Timestamp
         Outcomes that matured later are not known; forecasts made later do not exist.
-    asset, benchmark : str
-        The pair, by name; columns of one underlying count as one.
+    names : sequence of str
+        Both assets of the pair, in any order, as they may stand on record; columns of one
+        underlying count as one. Empty: the pair is not looked for.
 
     Returns
     -------
@@ -132,7 +134,7 @@ def track_record(
         base = known_base_rate(outcomes, known["date"], known["matured"])
     skill = brier_skill(forecasts, outcomes, base, blocks=blocks)
     error = calibration_error(forecasts, outcomes)
-    key = {_underlying(asset), _underlying(benchmark)}
+    key = {_underlying(name) for name in names}
     mine = [
         {_underlying(a), _underlying(b)} == key
         for a, b in zip(made["asset"], made["benchmark"], strict=True)
