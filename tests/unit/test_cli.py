@@ -69,7 +69,8 @@ class TestAssess:
         out, err = capsys.readouterr()
         assert code == 0
         assert json.loads(out)["state"] == "divergent"
-        assert err.startswith("regimecorr: warning: calibration='market'")
+        reason = "2005-02-01 is before the first vintage of the market calibration, 2012-01-01"
+        assert err.startswith(f"regimecorr: warning: Not calibrated: {reason}.")
         assert len(err.strip().splitlines()) == 1
         assert "Pass --raw to ask for that." in err
         assert "calibration=None" not in err

@@ -89,7 +89,7 @@ class TestSummary:
         assert "in rows 127 to 252 ahead" in structural
         assert f"below the midpoint {divergent.midpoint:+.2f}" in structural
         assert "NOT calibrated" in entry(text, "Probability")
-        assert entry(text, "Record") == "base rate and track record: not yet calibrated"
+        assert entry(text, "Record") == "none: calibration=None asked for the raw pool"
         assert "validated on simulated worlds only" in entry(text, "Unchanged")
 
     def test_real_prices_are_not_called_simulated(self, divergent):
@@ -305,7 +305,7 @@ class TestHtml:
         assert {row[0] for row in tables["Models"].rows} == set(divergent.models.index)
         assert len(tables["Past divergences"].rows) == len(divergent.episodes)
         remarks = {row[0]: row[-1] for row in tables["Models"].rows}
-        assert remarks["panel"] == "not yet calibrated"
+        assert remarks["panel"] == "calibration=None asked for the raw pool"
         assert remarks["final"] == "raw pool"
         for table in tables.values():
             assert {len(row) for row in table.rows} == {len(table.header)}
