@@ -30,7 +30,7 @@ from regimecorr.evaluation.divergences import LATER_AGES
 from regimecorr.evaluation.features import MEAN_FEATURES, SPREAD_FEATURES
 from regimecorr.evaluation.forecaster import PanelForecaster
 from regimecorr.evaluation.learning import calibrate
-from regimecorr.evaluation.out_of_block import calibrated_by_block, panel_chances
+from regimecorr.evaluation.out_of_block import calibrated_by_block
 from regimecorr.evaluation.panel import Panel, read_panel
 from regimecorr.evaluation.panel_fit import Equations, out_of_fold
 from regimecorr.evaluation.pit import pit_uniformity
@@ -39,7 +39,6 @@ from regimecorr.evaluation.reliability import forecast_histogram, reliability_cu
 from regimecorr.evaluation.samples import PanelRows, calendar_folds, rows_of, training_rows
 from regimecorr.evaluation.scorecard import score_table
 from regimecorr.evaluation.vintages import shipped
-from regimecorr.events import WEAK_REFERENCE
 from regimecorr.verdict import plain
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results"
@@ -75,7 +74,11 @@ def read(folder: Path, store: Path) -> Study:
     return Study(panel, known, rows, training, spec)
 
 
-def scores(frame: pd.DataFrame, forecasters: tuple[str, ...] = FORECASTERS) -> Any:
+def scores(
+    frame: pd.DataFrame,
+    forecasters: tuple[str, ...] = FORECASTERS,
+    references: tuple[str, ...] = ("in_sample", "known", "folds"),
+) -> Any:
     """Score forecasters on positive references, on negative ones, and on both."""
     out = {}
     for name, part in (
@@ -87,7 +90,7 @@ def scores(frame: pd.DataFrame, forecasters: tuple[str, ...] = FORECASTERS) -> A
             score_table(
                 part,
                 forecasters,
-                references=("in_sample", "known", "folds"),
+                references=references,
                 fold="fold",
                 embargo_days=EMBARGO,
                 against=[r for r in RIVALS if r in part],
@@ -122,8 +125,8 @@ def ablation(study: Study, frame: pd.DataFrame, final: pd.DataFrame) -> Any:
         columns[name] = out_of_fold(
             equations, study.training, rows, n_folds=5, embargo_days=EMBARGO
         ).p_structural
-    for sd, prior_of in ((p.sd[0], p) for p in (*PRIORS[1:],)):
-        columns[f"pool and panel, prior sd {sd:g}"] = fixed_prior(study, prior_of)
+    for given in PRIORS[1:]:
+        columns[f"pool and panel, prior sd {given.sd[0]:g}"] = fixed_prior(study, given)
     columns["pool and panel, prior chosen (final)"] = final["p_structural"]
     table = known.assign(fold=final["fold"], **{f"s{i}": c for i, c in enumerate(columns.values())})
     table = table[table["sign"] > 0]
@@ -169,7 +172,7 @@ def fixed_prior(study: Study, prior: Any) -> Any:
         left = study.training.take(fold.outside(study.training.date, study.training.matured))
         inner = out_of_fold(equations, left, rows.take(outside), n_folds=4, embargo_days=EMBARGO)
         found = recalibrate(p[outside], y[outside], inner.p_structural, prior=prior)
-        out[inside] = found.apply(p[inside], panel_chances(equations, left, rows.take(inside)))
+        out[inside] = found.apply(p[inside], equations.fit(left).chances(rows.take(inside)))
     return out
 
 
@@ -186,7 +189,7 @@ def left_out_classes(study: Study, folds: pd.Series) -> Any:
             other = np.array([not c & set(name.split("-")) for c in classes])[left.pair]
             here = inside & (label == name)
             if other.sum() >= LEAST_ROWS:
-                out[here] = panel_chances(study.spec.equations, left.take(other), rows.take(here))
+                out[here] = study.spec.equations.fit(left.take(other)).chances(rows.take(here))
     table = known.assign(p_other=out, fold=folds)
     return scores(table[np.isfinite(out)], ("p_other",))
 
@@ -195,13 +198,7 @@ def by_state(study: Study) -> Any:
     """Is the panel forecast calibrated on days that are not divergent? All rows, out of fold."""
     rows = study.training
     found = out_of_fold(study.spec.equations, rows, rows, n_folds=5, embargo_days=EMBARGO)
-    z = {name: rows.mean[:, MEAN_FEATURES.index(name)] for name in ("short", "reference")}
-    weak = np.abs(np.tanh(z["reference"])) < WEAK_REFERENCE
-    state = np.select(
-        [weak, z["short"] <= 0.0, z["short"] < rows.middle],
-        ["weak", "divergent", "strained"],
-        "aligned",
-    )
+    state = rows.states()
     y = (rows.target < rows.middle).astype(float)
     out: dict[str, Any] = {}
     for name in ("divergent", "strained", "aligned"):
@@ -282,7 +279,7 @@ def forward(study: Study, store: Path) -> Any:
     out = {}
     for since in (2012, 2014):
         part = table[table["date"] >= f"{since}-01-01"]
-        out[str(since)] = scores(part, names)
+        out[str(since)] = scores(part, names, ("in_sample", "base_rate"))
     by_year = table[table["sign"] > 0].groupby("fold")
     out["by_year"] = plain(
         by_year[["structural", "p_structural"]].mean().assign(n=by_year.size()).reset_index()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ from regimecorr.evaluation.tables import (
     regime_table,
 )
 from regimecorr.evaluation.track_record import no_record, track_record
-from regimecorr.evaluation.vintages import Calibration, CalibrationName, shipped
+from regimecorr.evaluation.vintages import Calibration, CalibrationName, calibration_of
 from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
 from regimecorr.inference.levels import audit_of
 from regimecorr.models.base import check_count
@@ -135,7 +135,8 @@ def assess(
     >>> bool(abs(verdict.p_structural + verdict.p_transient - 1) < 1e-9)
     True
     """
-    _check_options(method, calibration, thresholds, n_paths, n_jobs)
+    _check_options(method, thresholds, n_paths, n_jobs)
+    used = calibration_of(calibration)
     families = BAYES_FAMILIES if method == "bayes" else FAMILIES
     priors = member_priors(family_prior, families)
     specs = specs_of(method, n_jobs)
@@ -146,7 +147,6 @@ def assess(
     check_windows(len(values), short_window, long_window, horizon)
     here = situation(values, short_window, long_window)
     events = Events(pair, basis, here, short_window, horizon)
-    used = shipped(calibration) if isinstance(calibration, str) else calibration
     refusal = refusal_of(basis, method, (short_window, long_window, horizon), family_prior)
     learned, uncalibrated = learned_for(pair, used, refusal)
     if uncalibrated and (used is not None or basis != "returns"):
@@ -199,7 +199,7 @@ def assess(
         p_raw=final.p_raw,
         interval=final.interval,
         calibrated=learned is not None and not reason,
-        base_rate=np.nan if learned is None else learned.vintage.base_rate,
+        base_rate=np.nan if learned is None or reason else learned.vintage.base_rate(here.state),
         r_short=here.r_short,
         r_long=here.r_long,
         reference=here.reference,
@@ -217,9 +217,9 @@ def assess(
         levels=audit_of(pair, short_window, long_window, horizon, for_audit),
         gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
-        track_record=no_record(reason or uncalibrated)
-        if learned is None or used is None or reason
-        else track_record(used, final.p_structural, pair.dates[-1], _names(pair)),
+        track_record=track_record(used, final.p_structural, pair.dates[-1], _names(pair))
+        if used is not None and learned is not None and here.state == "divergent"
+        else no_record(reason or uncalibrated or _no_record_of(here.state)),
         data=_data(pair),
         settings=settings,
         prices=pair.prices,
@@ -230,21 +230,12 @@ def assess(
 
 def _check_options(
     method: str,
-    calibration: object,
     thresholds: tuple[float, float],
     n_paths: int,
     n_jobs: int,
 ) -> None:
     if method not in ("pool", "bayes"):
         raise ModelError(f"method={method!r} is unknown; use 'pool' or 'bayes'.")
-    if not isinstance(calibration, Calibration) and calibration not in (
-        *get_args(CalibrationName),
-        None,
-    ):
-        raise ModelError(
-            f"calibration={calibration!r} is unknown; use 'market', 'simulated', what "
-            "calibrate() returns, or None."
-        )
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
     check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
@@ -322,6 +313,10 @@ def _model_table(
     last["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
     rows.append(last)
     return pd.DataFrame(rows).set_index("member")
+
+
+def _no_record_of(state: str) -> str:
+    return f"forecasts are on record for divergences; today the pair is {state}"
 
 
 def _names(pair: AlignedPair) -> tuple[str, ...]:

@@ -47,11 +47,11 @@ class Verdict:
     calibrated : bool
         Whether ``p_structural`` was calibrated on past outcomes.
     base_rate : float
-        Share of structural among the matured divergences that were learned from; NaN without a
-        calibration.
+        Share of structural among past days of this state that had matured: divergences at their
+        entry, or ordinary days of strained or aligned pairs; NaN without a calibration.
     track_record : TrackRecord
-        How often past forecasts like this one came true, as known on the day; without a calibration
-        its ``reason`` says why there is none.
+        How often past forecasts of divergences like this one came true, as known on the day;
+        without a calibration or a divergence its ``reason`` says why there is none.
     r_short, r_long, reference, midpoint : float
         Raw correlations and the frozen midpoint.
     models : DataFrame

@@ -62,6 +62,7 @@ def simulated() -> rc.Calibration:
             "date": pd.NaT,
             "matured": pd.NaT,
             "p_structural": p,
+            "base_rate": vintage.base_rate(),
             "structural": held_out["structural"],
         }
     )[list(RECORD)]

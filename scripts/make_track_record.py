@@ -148,12 +148,12 @@ def forward(record: dict[str, Any]) -> list[str]:
                         NAMES[name].strip("*"),
                         f"{r['n']:.0f}",
                         plus(r["skill_in_sample"], r["skill_in_sample_error"]),
-                        plus(r["skill_known"], r["skill_known_error"]),
+                        plus(r["skill_base_rate"], r["skill_base_rate_error"]),
                         share(r["auc"]),
                         f"{share(r['ece'])} ({bands})",
                     ]
                 )
-    head = ["", "", "n", "skill: these cases", "known then", "AUC", "ECE (bands)"]
+    head = ["", "", "n", "skill: these cases", "vintage's base rate", "AUC", "ECE (bands)"]
     return markdown(head, rows)
 
 
@@ -299,7 +299,7 @@ def vintages() -> list[str]:
         [
             str(v.before),
             f"{v.n_outcomes}",
-            f"{100 * v.base_rate:.0f} %",
+            f"{100 * v.base_rate():.0f} %",
             *(f"{c:+.2f}" for c in v.coefficients.coefficients),
             f"{v.coefficients.prior_sd:g}",
         ]

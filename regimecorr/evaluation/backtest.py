@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 
 from regimecorr.data.alignment import align
 from regimecorr.data.prices import PriceSource
-from regimecorr.errors import ConvergenceWarning, DataError, EstimationError
+from regimecorr.errors import ConvergenceWarning, DataError, EstimationError, ModelError
 from regimecorr.evaluation.divergences import LATER_AGES, divergences
 from regimecorr.evaluation.features import FeatureWindows
 from regimecorr.evaluation.pair_pool import pool_of
@@ -28,7 +28,7 @@ from regimecorr.evaluation.pooling import FAMILIES, member_priors
 from regimecorr.evaluation.readings import Events
 from regimecorr.evaluation.samples import rows_of
 from regimecorr.evaluation.store import append_record, read_records
-from regimecorr.evaluation.vintages import Calibration, CalibrationName, shipped
+from regimecorr.evaluation.vintages import Calibration, CalibrationName, calibration_of
 from regimecorr.events import fresh_slice, situation
 from regimecorr.models.base import check_count
 from regimecorr.progress import LateProgress
@@ -57,9 +57,9 @@ class BacktestRecord:
         One row a forecast: the columns of `divergences`; ``p_raw`` and ``p_unchanged`` of the raw
         pool; ``p_`` and ``weight_`` of every member (NaN and 0 if it failed); the plug-ins
         ``p_ewma`` and ``p_chart``; ``failed``, the reason if there is no forecast; ``inputs``, the
-        fingerprint of the prices that it was made from; with a calibration ``p_panel``,
-        ``p_structural`` (NaN before the first vintage) and ``vintage``, the day before which it
-        knew prices.
+        fingerprint of the prices that it was made from; ``made``, the day on which; with a
+        calibration ``p_panel``, ``p_structural`` (NaN before the first vintage), ``base_rate`` and
+        ``vintage``, the day before which it knew prices.
     options : dict
         Paths, seed, version, calibration.
     made : str
@@ -115,9 +115,9 @@ def backtest(
     ages : sequence of int, default (0, 21, 42, 63)
         Rows after the entry at which a divergence that still lasts is forecast again.
     store : path, optional
-        File to which every forecast is written as it is made, one JSON object a line; what stands
-        there is not made again. A forecast that was made from other prices stops the run: records
-        are not rewritten.
+        File to which every forecast is written as it is made, one sealed JSON object a line; what
+        stands there is not made again. A line that was changed, or a forecast that was made from
+        other prices, stops the run: records are not rewritten.
     calibration : {"market", "simulated"}, Calibration or None, default "market"
         What past outcomes had taught, as in `assess`; None: the raw pool only. The store holds raw
         forecasts, so calibrations can be compared without making them again.
@@ -147,8 +147,15 @@ def backtest(
     True
     """
     check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
-    used = shipped(calibration) if isinstance(calibration, str) else calibration
-    whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
+    check_count("rng", rng, 0)
+    if n_jobs != -1:
+        check_count("n_jobs", n_jobs)
+    if len(set(ages)) < len(ages):
+        raise ModelError(f"ages={ages!r} must be different.")
+    if store is not None and not Path(store).absolute().parent.is_dir():
+        raise DataError(f"The folder of store={str(store)!r} does not exist; make it first.")
+    used = calibration_of(calibration)
+    whole = chosen(panel, pairs)
     rows = divergences(whole, ages=ages)
     options = {"n_paths": int(n_paths), "rng": int(rng), "version": 1}
     known = (
@@ -168,18 +175,28 @@ def backtest(
                 f"The forecast of {row.asset} / {row.benchmark} on {row.date:%Y-%m-%d} in {store} "
                 "was made from other prices; a record is not rewritten. Use another file."
             )
-    made = dt.date.today().isoformat()
+    today = {"made": dt.date.today().isoformat()}
     for new in _forecasts(whole, wanted, n_paths, rng, n_jobs):
-        known[tuple(new[k] for k in _KEY)] = new
+        known[tuple(new[k] for k in _KEY)] = today | new
         if store is not None:
-            append_record(store, options | {"made": made} | new)
+            append_record(store, options | today | new)
     found = [known[_key(row)] for row in rows.itertuples(index=False)]
-    table = pd.DataFrame(found, index=rows.index).reindex(columns=[*FORECASTS, "failed"])
+    table = pd.DataFrame(found, index=rows.index).reindex(columns=[*FORECASTS, "failed", "made"])
     frame = rows.join(table.astype(dict.fromkeys(FORECASTS, float)))
+    made = "" if frame.empty else str(frame["made"].max())
     if used is None:
         return BacktestRecord(frame, options, made)
     said = used.said(frame["p_raw"].to_numpy(), rows_of(whole, frame, FeatureWindows()))
     return BacktestRecord(frame.join(said), options | {"calibration": used.name}, made)
+
+
+def chosen(panel: PriceSource | Panel, pairs: Pairs) -> Panel:
+    """Read a panel; one that is read already has its pairs."""
+    if not isinstance(panel, Panel):
+        return read_panel(panel, pairs=pairs)
+    if not isinstance(pairs, str) or pairs != "all":
+        raise ModelError("A Panel has its pairs already; pass them to read_panel.")
+    return panel
 
 
 def _key(row: Any) -> tuple[str, str, str]:

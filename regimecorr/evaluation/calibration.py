@@ -45,6 +45,15 @@ class Recalibration:
     n_outcomes: int
     prior_sd: float
 
+    def __post_init__(self) -> None:
+        spread = np.array(self.covariance, dtype=float)
+        if (
+            spread.shape != (3, 3)
+            or not np.isfinite([*self.coefficients, *spread.ravel(), self.prior_sd]).all()
+            or np.linalg.eigvalsh(spread)[0] < -1e-6 * max(np.trace(spread), 1e-12)
+        ):
+            raise ModelError("Coefficients and their covariance must be finite, and fit together.")
+
     def apply(self, p_raw: npt.ArrayLike, p_panel: npt.ArrayLike | None = None) -> Array:
         """Calibrated probabilities; NaN where an input is."""
         return np.asarray(1.0 / (1.0 + np.exp(-self._logit(self.coefficients, p_raw, p_panel))))
@@ -105,6 +114,8 @@ class CoefficientPrior:
 #: Narrow to wide: what past outcomes may choose from.
 PRIORS = tuple(CoefficientPrior(sd=(s, s, s)) for s in (0.02, 0.05, 0.1, 0.2, 0.5))
 _CHOICE_FOLDS = 5
+#: From fewer blocks a standard error is not known (Cameron, Gelbach and Miller 2008).
+_LEAST_BLOCKS = 20
 
 
 def recalibrate(
@@ -135,6 +146,7 @@ def recalibrate(
     prior : CoefficientPrior, optional
         Default: chosen among `PRIORS` by log score over five runs of blocks, each forecast from
         the others; the narrowest whose score is within one standard error (by block) of the best.
+        With fewer than 20 blocks the narrowest.
 
     Returns
     -------
@@ -192,7 +204,7 @@ def _moments(prior: CoefficientPrior, which: list[int]) -> tuple[Array, Array]:
 def _chosen(design: Array, y: Array, label: IntArray, which: list[int]) -> CoefficientPrior:
     """Pick the narrowest prior whose log score out of fold is within one standard error."""
     n_blocks = int(label.max()) + 1
-    if n_blocks < _CHOICE_FOLDS:
+    if n_blocks < _LEAST_BLOCKS:
         return PRIORS[0]
     # Runs of whole blocks with about the same number of outcomes.
     before = np.cumsum(np.bincount(label)) - 1

@@ -19,7 +19,7 @@ from regimecorr.evaluation.features import (
     PairFeatures,
     pair_features,
 )
-from regimecorr.evaluation.fresh_forecast import FreshForecast, share_below
+from regimecorr.evaluation.fresh_forecast import FreshForecast
 from regimecorr.evaluation.panel import Panel, read_panel
 from regimecorr.evaluation.panel_fit import (
     N_QUANTILES,
@@ -125,11 +125,16 @@ class PanelForecaster:
         rows = training_rows(known, self.windows, self.every, state=state)
         return self.fit_rows(rows, before=before)
 
-    def fit_rows(self, rows: PanelRows, *, before: Any = None) -> PanelForecast:
-        """Fit on rows that are already read; ``before`` is only recorded."""
+    def fit_rows(
+        self, rows: PanelRows, *, before: Any = None, by_calendar: bool = True
+    ) -> PanelForecast:
+        """Fit on rows that are already read; ``before`` is only recorded.
+
+        ``by_calendar``: rows of one year share its shocks. Simulated pairs share nothing.
+        """
         fitted = self.equations.fit(rows)
         measured = diagnostics(fitted, rows, self.n_folds, self.embargo_days)
-        of_mean, of_log_sd = self.equations.covariances(rows, fitted)
+        of_mean, of_log_sd = self.equations.covariances(rows, fitted, by_calendar=by_calendar)
         return PanelForecast(
             self,
             fitted.mean,
@@ -159,7 +164,8 @@ class PanelForecast:
     quantiles : tuple of float
         Quantiles of the standardised residuals at (i + 0.5) / 400.
     mean_covariance, log_sd_covariance : tuple of tuple of float
-        Covariances of intercept and slopes, clustered by two calendar years.
+        Covariances of intercept and slopes, clustered by two calendar years (simulated pairs: by
+        pair).
     before : str or None
         ISO date before which all prices were.
     first, trained_to : str
@@ -190,8 +196,7 @@ class PanelForecast:
 
     def chances(self, rows: PanelRows) -> Array:
         """Probability (n,) of structural by row; NaN where a feature is missing."""
-        mu, sd = self.moments(rows.mean, rows.spread)
-        return share_below(self.quantiles, (rows.middle - mu) / sd)
+        return self.fitted.chances(rows)
 
     def predict(
         self,

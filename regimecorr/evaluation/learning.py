@@ -8,15 +8,22 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.data.prices import PriceSource
-from regimecorr.errors import ModelError, TooFewRowsError
-from regimecorr.evaluation.backtest import N_PATHS, backtest
+from regimecorr.errors import EstimationError, ModelError, TooFewRowsError
+from regimecorr.evaluation.backtest import (
+    HORIZON,
+    LONG_WINDOW,
+    N_PATHS,
+    SHORT_WINDOW,
+    backtest,
+    chosen,
+)
 from regimecorr.evaluation.blocks import calendar_blocks
 from regimecorr.evaluation.calibration import Recalibration, recalibrate
 from regimecorr.evaluation.forecaster import PanelForecaster
-from regimecorr.evaluation.panel import Pairs, Panel, read_panel
+from regimecorr.evaluation.panel import Pairs, Panel
 from regimecorr.evaluation.panel_fit import Equations, out_of_fold
 from regimecorr.evaluation.samples import PanelRows, rows_of, training_rows
-from regimecorr.evaluation.vintages import RECORD, Calibration, Vintage
+from regimecorr.evaluation.vintages import OTHER_STATES, RECORD, Calibration, Vintage, said_by
 from regimecorr.events import Array
 
 #: A vintage needs this many outcomes that have matured.
@@ -88,7 +95,13 @@ def calibrate(
     spec = PanelForecaster() if forecaster is None else forecaster
     if spec.equations.uses_state:
         raise ModelError("A calibration's forecaster may not use the panel's state; leave it out.")
-    whole = panel if isinstance(panel, Panel) else read_panel(panel, pairs=pairs)
+    windows = spec.windows.short, spec.windows.long, spec.windows.horizon
+    if windows != (SHORT_WINDOW, LONG_WINDOW, HORIZON):
+        raise ModelError(
+            f"The forecaster's windows {windows} forecast another event than a verdict's; leave "
+            f"them at {(SHORT_WINDOW, LONG_WINDOW, HORIZON)}."
+        )
+    whole = chosen(panel, pairs)
     raw = backtest(
         whole, ages=(0,), store=store, calibration=None, n_paths=n_paths, rng=rng, n_jobs=n_jobs
     )
@@ -100,12 +113,13 @@ def calibrate(
         "made": raw.made,
         "n_assets": len({name for pair in whole.pairs for name in pair.names}),
         "n_pairs": len(whole.pairs),
+        "skipped": len(whole.skipped),
         "first": f"{whole.table.index[0]:%Y-%m-%d}",
         "last": f"{whole.table.index[-1]:%Y-%m-%d}",
         **raw.options,
     }
-    said = Calibration("own", vintages, known).said(known["p_raw"].to_numpy(), rows)
-    record = known.join(said["p_structural"])
+    said = said_by(vintages, known["p_raw"].to_numpy(), rows)
+    record = known.join(said[["p_structural", "base_rate"]])
     record = record.loc[record["p_structural"].notna(), list(RECORD)].reset_index(drop=True)
     return Calibration("own", vintages, record, source)
 
@@ -124,15 +138,19 @@ def _year_ends(
             f"The panel has {len(matured)} divergences that have matured; a calibration needs "
             f"{LEAST_OUTCOMES}. Add pairs or longer histories."
         )
-    out = []
+    out, reason = [], ""
     for year in range(matured.min().year + 1, last + 1):
         begin = pd.Timestamp(year, 1, 1)
-        if np.sum(matured < begin) >= LEAST_OUTCOMES:
+        if np.sum(matured < begin) < LEAST_OUTCOMES:
+            continue
+        try:
             out.append(fit_vintage(known, rows, training, spec, begin))
+        except EstimationError as error:  # too few years for inner folds; later ones have more
+            reason = f" ({error})"
     if not out:
         raise TooFewRowsError(
-            f"{len(matured)} divergences of the panel have matured, but fewer than "
-            f"{LEAST_OUTCOMES} by its last year end. Add pairs or longer histories."
+            f"{len(matured)} divergences of the panel have matured, but no year end has "
+            f"{LEAST_OUTCOMES} of them in enough years{reason}. Add pairs or longer histories."
         )
     return tuple(out)
 
@@ -151,6 +169,7 @@ def fit_vintage(
         past, learn = past & (rows.matured < before), learn & (training.matured < before)
     outcome = known["structural"].to_numpy(dtype=float)[past]
     left = training.take(learn)
+    states, below = left.states(), left.target < left.middle
     coefficients = learned(
         known["p_raw"].to_numpy(dtype=float)[past],
         outcome,
@@ -161,10 +180,11 @@ def fit_vintage(
     )
     return Vintage(
         None if before is None else f"{before:%Y-%m-%d}",
-        spec.fit_rows(left, before=before),
+        spec.fit_rows(left, before=before, by_calendar=before is not None),
         coefficients,
         len(outcome),
         int(outcome.sum()),
+        {state: float(below[states == state].mean()) for state in OTHER_STATES},
     )
 
 

@@ -8,18 +8,9 @@ import pandas as pd
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.blocks import calendar_blocks
 from regimecorr.evaluation.calibration import recalibrate
-from regimecorr.evaluation.fresh_forecast import share_below
 from regimecorr.evaluation.learning import EMBARGO_DAYS, learned
 from regimecorr.evaluation.panel_fit import Equations
 from regimecorr.evaluation.samples import PanelRows, calendar_folds
-from regimecorr.events import Array
-
-
-def panel_chances(equations: Equations, training: PanelRows, rows: PanelRows) -> Array:
-    """Probability (n,) of structural at rows, by the panel forecaster fitted to others."""
-    fitted = equations.fit(training)
-    mu, sd = fitted.moments(rows.mean, rows.spread)
-    return share_below(fitted.quantiles, (rows.middle - mu) / sd)
 
 
 def calibrated_by_block(
@@ -82,7 +73,7 @@ def calibrated_by_block(
         both = learned(p_known[outside], outcome[outside], there, left, equations)
         blocks = calendar_blocks(there.date)
         alone = recalibrate(p_known[outside], outcome[outside], blocks=blocks)
-        panel = panel_chances(equations, left, rows.take(inside))
+        panel = equations.fit(left).chances(rows.take(inside))
         out.loc[inside, "fold"] = number
         out.loc[inside, "p_panel"] = panel
         out.loc[inside, "p_pool"] = alone.apply(p_raw[inside])

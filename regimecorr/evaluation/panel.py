@@ -44,7 +44,8 @@ _CLASS_MEMBERS = {
 ASSET_CLASSES: dict[str, str] = {
     name: label for label, members in _CLASS_MEMBERS.items() for name in members.split()
 }
-_MIN_ROWS = 600  # as `align` wants them
+#: Common prices of a usable pair, as `align` wants them.
+LEAST_ROWS = 600
 _MAX_GAP_DAYS = 30
 #: A price that is not positive now and then is left out; a column of them is no price.
 _MOST_NOT_POSITIVE = 0.01
@@ -287,21 +288,37 @@ def _build(
     classes: dict[str, str],
     notes: tuple[str, ...],
 ) -> Panel:
-    pairs, skipped = [], {}
+    pairs, skipped, more = [], {}, []
     for names in wanted:
         try:
-            pairs.append(_aligned(table, names))
+            pair, note = _aligned(table, names)
         except DataError as error:  # kept with its reason; the panel goes on without the pair
             skipped[names] = str(error)
-    return Panel(table, tuple(pairs), skipped, classes, notes)
+            continue
+        pairs.append(pair)
+        more += [note] if note else []
+    return Panel(table, tuple(pairs), skipped, classes, (*notes, *more))
 
 
-def _aligned(table: pd.DataFrame, names: Names) -> PanelPair:
+def _aligned(table: pd.DataFrame, names: Names) -> tuple[PanelPair, str]:
+    """The pair and what to know of it.
+
+    With holes it is the first stretch between them that has enough rows: what comes after a hole
+    must not decide what was known before it.
+    """
     both = table[list(names)]
     common = both.dropna()
-    checks.check_rows(both, common, min_rows=_MIN_ROWS, span="")
-    checks.check_prices(common)
-    checks.check_variation(common)
-    checks.check_holes(common, max_gap_days=_MAX_GAP_DAYS)
-    returns = np.diff(np.log(common.to_numpy()), axis=0)
-    return PanelPair(*names, pd.DatetimeIndex(common.index[1:]), returns)
+    wide = np.flatnonzero(checks.gaps_in_days(common.index) > _MAX_GAP_DAYS) + 1
+    stretches = np.split(np.arange(len(common)), wide)
+    part = common.iloc[next((s for s in stretches if len(s) >= LEAST_ROWS), stretches[0])]
+    checks.check_rows(both, part, min_rows=LEAST_ROWS, span="")
+    checks.check_prices(part)
+    checks.check_variation(part)
+    returns = np.diff(np.log(part.to_numpy()), axis=0)
+    note = ""
+    if len(part) < len(common):
+        note = (
+            f"{names[0]} / {names[1]}: {part.index[0]:%Y-%m-%d} to {part.index[-1]:%Y-%m-%d}, the "
+            f"first stretch without a hole of more than {_MAX_GAP_DAYS} days"
+        )
+    return PanelPair(*names, pd.DatetimeIndex(part.index[1:]), returns), note

@@ -61,13 +61,16 @@ class Equations:
         """Whether the panel's state is a feature."""
         return bool(set(self.mean) & set(STATE_FEATURES))
 
-    def covariances(self, rows: PanelRows, fitted: Fitted) -> tuple[Array, Array]:
+    def covariances(
+        self, rows: PanelRows, fitted: Fitted, *, by_calendar: bool = True
+    ) -> tuple[Array, Array]:
         """Covariances of intercept and slopes of both equations, clustered by two calendar years.
 
         A horizon reaches into the next year, so one year alone would count shocks twice.
+        Simulated pairs share no years: without ``by_calendar`` the clusters are the pairs.
         """
         x, h = self.columns(rows.mean, rows.spread)
-        blocks = calendar_blocks(rows.date, _BLOCK_YEARS)
+        blocks = calendar_blocks(rows.date, _BLOCK_YEARS) if by_calendar else rows.pair
         residual = rows.target - fitted.mean.at(x)
         return (
             ridge_covariance(x, rows.target, fitted.mean, self.penalty, blocks),
@@ -126,6 +129,11 @@ class Fitted:
         """Mean and standard deviation (n,) of the oriented Fisher z at features of rows."""
         x, h = self.equations.columns(mean, spread)
         return self.mean.at(x), np.exp(self.log_sd.at(h))
+
+    def chances(self, rows: PanelRows) -> Array:
+        """Probability (n,) of structural by row; NaN where a feature is missing."""
+        mu, sd = self.moments(rows.mean, rows.spread)
+        return share_below(self.quantiles, (rows.middle - mu) / sd)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,10 +200,10 @@ def out_of_fold(
                 f"Without the block {fold.first:%Y-%m-%d} to {fold.last:%Y-%m-%d} and "
                 f"{embargo_days} days on either side: {error} Or use n_folds=0: no diagnostics."
             ) from error
-        mu, sd = fitted.moments(rows.mean[inside], rows.spread[inside])
-        below = share_below(fitted.quantiles, (rows.middle[inside] - mu) / sd)
-        pit = share_below(fitted.quantiles, (rows.target[inside] - mu) / sd)
-        out[:, inside] = mu, sd, below, pit, np.full(len(mu), number)
+        here = rows.take(inside)
+        mu, sd = fitted.moments(here.mean, here.spread)
+        pit = share_below(fitted.quantiles, (here.target - mu) / sd)
+        out[:, inside] = mu, sd, fitted.chances(here), pit, np.full(len(mu), number)
     return OutOfFold(*out)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.divergences import pair_states
 from regimecorr.evaluation.features import FeatureWindows, fisher
-from regimecorr.evaluation.panel import Names, Panel
+from regimecorr.evaluation.panel import LEAST_ROWS, Names, Panel
 from regimecorr.events import Array, IntArray
 
 #: The state is read on this day of the week (Wednesday) and holds until the next reading.
@@ -117,7 +117,8 @@ def panel_state(panel: Panel, windows: FeatureWindows | None = None) -> PanelSta
     for k, pair in enumerate(panel.pairs):
         state = pair_states(pair.returns, w)
         row = np.asarray(pair.dates.searchsorted(days, side="right"), dtype=np.int64) - 1
-        known = row >= 0
+        # A pair counts from the row on which it could have been used.
+        known = row >= LEAST_ROWS - 2
         known[known] = (days[known] - pair.dates[row[known]]).days <= _OLDEST_DAYS
         row = row[known]
         long[known, k] = state.r_long[row]

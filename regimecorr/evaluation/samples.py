@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from regimecorr.episodes.detect import ENTRY_HISTORY
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.divergences import fresh_by_row, matured
 from regimecorr.evaluation.features import (
+    MEAN_FEATURES,
     STATE_FEATURES,
     BoolArray,
     FeatureWindows,
@@ -22,7 +24,7 @@ from regimecorr.evaluation.features import (
 )
 from regimecorr.evaluation.panel import Names, Panel, PanelPair
 from regimecorr.evaluation.panel_state import panel_state
-from regimecorr.events import Array, IntArray, legs
+from regimecorr.events import WEAK_REFERENCE, Array, IntArray, legs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +71,13 @@ class PanelRows:
         mean = self.mean if state else self.mean[:, : -len(STATE_FEATURES)]
         known = np.isfinite(mean).all(axis=1) & np.isfinite(self.spread).all(axis=1)
         return np.asarray(known & np.isfinite(self.target), dtype=bool)
+
+    def states(self) -> npt.NDArray[np.str_]:
+        """State of the pair at every row (n,), as in `situation`."""
+        short, reference = (self.mean[:, MEAN_FEATURES.index(n)] for n in ("short", "reference"))
+        weak = np.abs(np.tanh(reference)) < WEAK_REFERENCE
+        kinds = ["weak", "divergent", "strained"]
+        return np.select([weak, short <= 0.0, short < self.middle], kinds, "aligned")
 
     def with_state(self, panel: Panel, windows: FeatureWindows) -> PanelRows:
         """Return the rows with the features of the panel's state."""

@@ -249,7 +249,7 @@ def simulated_divergences(
 def simulated_frame(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Table of records as they stand in a store."""
     frame = pd.DataFrame(list(records))
-    frame = frame.drop(columns=[c for c in _OPTIONS if c in frame.columns])
+    frame = frame.drop(columns=[c for c in (*_OPTIONS, "seal") if c in frame.columns])
     frame = frame.astype(dict.fromkeys(_NUMBERS, float))
     for name in ("date", "matured"):
         frame[name] = pd.to_datetime(frame[name])

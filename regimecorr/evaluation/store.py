@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regimecorr.errors import DataError
+from regimecorr.files import replace_file
 
 
 def read_records(
@@ -33,24 +35,20 @@ def read_records(
     Raises
     ------
     DataError
-        If a line is no record, or was made with other options.
+        If a line is no record, was changed, or was made with other options.
     """
     path = Path(store)
     if not path.exists():
         return []
     found = []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        *lines, last = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as records: {error}.") from error
+    if last and not last.startswith("{"):
+        raise DataError(f"The last line of {path} is no record; use another file.")
     for i, line in enumerate(lines):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            if i == len(lines) - 1:
-                kept = "".join(f"{before}\n" for before in lines[:-1])
-                path.write_text(kept, encoding="utf-8")
-                continue
-            raise DataError(f"Line {i + 1} of {path} is no record: {error}.") from error
+        row = _opened(line, f"Line {i + 1} of {path}")
         if where is not None and any(row.get(k) != v for k, v in where.items()):
             continue
         other = {k: row.get(k) for k in options if row.get(k) != options[k]}
@@ -59,11 +57,29 @@ def read_records(
                 f"{path} holds records made with {other}, not {dict(options)}; use another file."
             )
         found.append(row)
+    if last:
+        replace_file(path, "".join(f"{line}\n" for line in lines).encode())
     return found
 
 
 def append_record(store: str | Path, row: Mapping[str, Any]) -> None:
-    """Write a record; NaN becomes null."""
+    """Write a record with its seal; NaN becomes null."""
     plain = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
     with Path(store).open("a", encoding="utf-8") as target:
-        target.write(json.dumps(plain, allow_nan=False) + "\n")
+        target.write(json.dumps(plain | {"seal": _seal(plain)}, allow_nan=False) + "\n")
+
+
+def _seal(row: Mapping[str, Any]) -> str:
+    """Hash of a record, so that a line that was edited by hand is found out."""
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _opened(line: str, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        seal = row.pop("seal")
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{place} is no record: {error!r}.") from error
+    if seal != _seal(row):
+        raise DataError(f"{place} was changed after it was written; records are not rewritten.")
+    return dict(row)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from regimecorr.evaluation.base_rates import known_base_rate
 from regimecorr.evaluation.binned import calibration_error
 from regimecorr.evaluation.blocks import calendar_blocks
 from regimecorr.evaluation.panel import SAME_UNDERLYING
@@ -41,8 +40,8 @@ class TrackRecord:
     mean_p, share : float
         Their mean probability, and how many were structural.
     skill, skill_error : float
-        Brier skill against the base rate known at the time, and its standard error by calendar
-        year (NaN with fewer than three).
+        Brier skill against the base rate of the vintage in force, and its standard error by
+        calendar year (NaN with fewer than three).
     ece, ece_upper : float
         Calibration error in ten bins, and what 95 % of perfect forecasters stay below.
     first, last : Timestamp or None
@@ -127,12 +126,8 @@ def track_record(
     outcomes = known["structural"].to_numpy()
     like = (forecasts >= band[0]) & (forecasts <= band[1])
     n, hits = int(like.sum()), int(outcomes[like].sum())
-    if calibration.vintages[-1].before is None:
-        blocks, base = None, None
-    else:
-        blocks = calendar_blocks(known["date"])
-        base = known_base_rate(outcomes, known["date"], known["matured"])
-    skill = brier_skill(forecasts, outcomes, base, blocks=blocks)
+    blocks = None if known["date"].isna().any() else calendar_blocks(known["date"])
+    skill = brier_skill(forecasts, outcomes, known["base_rate"].to_numpy(), blocks=blocks)
     error = calibration_error(forecasts, outcomes)
     key = {_underlying(name) for name in names}
     mine = [

@@ -7,11 +7,12 @@ import json
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
 
+from regimecorr.data.dates import parse_day
 from regimecorr.errors import ModelError
 from regimecorr.evaluation.calibration import Recalibration
 from regimecorr.evaluation.forecaster import PanelForecast
@@ -22,7 +23,9 @@ from regimecorr.files import replace_file
 CalibrationName: TypeAlias = Literal["market", "simulated"]
 
 VERSION = 1
-RECORD = ("asset", "benchmark", "date", "matured", "p_structural", "structural")
+RECORD = ("asset", "benchmark", "date", "matured", "p_structural", "base_rate", "structural")
+#: States in which nothing has begun; `weak` has no probability.
+OTHER_STATES = ("strained", "aligned")
 _DIGITS = 6
 
 
@@ -41,6 +44,8 @@ class Vintage:
         How the raw pool and the panel forecast are pooled.
     n_outcomes, n_structural : int
         Matured divergences, and how many of them were structural.
+    state_rates : dict
+        By state (``strained``, ``aligned``): share of structural among ordinary days in it.
     """
 
     before: str | None
@@ -48,11 +53,20 @@ class Vintage:
     coefficients: Recalibration
     n_outcomes: int
     n_structural: int
+    state_rates: dict[str, float]
 
-    @property
-    def base_rate(self) -> float:
-        """Share of structural among the outcomes that had matured."""
-        return self.n_structural / self.n_outcomes
+    def __post_init__(self) -> None:
+        rates = {self.n_structural / max(self.n_outcomes, 1), *self.state_rates.values()}
+        if self.n_outcomes < 1 or not all(0.0 <= r <= 1.0 for r in rates):
+            raise ModelError(f"{self.n_structural} of {self.n_outcomes} outcomes is no share.")
+        if set(self.state_rates) != set(OTHER_STATES):
+            raise ModelError(f"state_rates={self.state_rates} must name {OTHER_STATES}.")
+        if self.before is not None:
+            parse_day(self.before, label="before")
+
+    def base_rate(self, state: str = "divergent") -> float:
+        """Share of structural among the outcomes of a state that had matured."""
+        return self.state_rates.get(state, self.n_structural / self.n_outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
@@ -62,6 +76,7 @@ class Vintage:
             "coefficients": self.coefficients.to_dict(),
             "n_outcomes": self.n_outcomes,
             "n_structural": self.n_structural,
+            "state_rates": self.state_rates,
         }
 
     @classmethod
@@ -73,6 +88,7 @@ class Vintage:
             Recalibration.from_dict(values["coefficients"]),
             int(values["n_outcomes"]),
             int(values["n_structural"]),
+            {str(k): float(v) for k, v in values["state_rates"].items()},
         )
 
 
@@ -88,8 +104,8 @@ class Calibration:
         Ascending in time.
     record : DataFrame
         Past divergences at their entry, each with the probability of the vintage that was in force:
-        ``asset``, ``benchmark``, ``date``, ``matured``, ``p_structural``, ``structural`` (NaN while
-        it has not matured).
+        ``asset``, ``benchmark``, ``date``, ``matured``, ``p_structural``, ``base_rate`` (of its
+        vintage), ``structural`` (NaN while it has not matured).
     source : dict
         What it was made from: counts, dates, options; no prices.
 
@@ -108,6 +124,17 @@ class Calibration:
     record: pd.DataFrame
     source: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        days = [v.before for v in self.vintages]
+        dated = [d for d in days if d is not None]
+        if not days or (len(days) > 1 and len(dated) < len(days)) or dated != sorted(set(dated)):
+            raise ModelError(f"The vintages {days} must ascend in time; one alone may be undated.")
+        said = self.record[["p_structural", "base_rate"]].to_numpy(dtype=float)
+        came = self.record["structural"].to_numpy(dtype=float)
+        came = came[np.isfinite(came)]
+        if not np.all((said >= 0.0) & (said <= 1.0)) or not np.isin(came, (0.0, 1.0)).all():
+            raise ModelError("The record must hold probabilities and outcomes of 0 and 1.")
+
     def __repr__(self) -> str:
         days = [v.before for v in self.vintages if v.before is not None]
         span = f"vintages {days[0]} to {days[-1]}" if days else "not dated"
@@ -121,38 +148,13 @@ class Calibration:
         as_of : str, date or Timestamp
             Day of the forecast.
         """
-        day = pd.Timestamp(as_of)
+        day = parse_day(as_of, label="as_of")
         usable = [v for v in self.vintages if v.before is None or pd.Timestamp(v.before) <= day]
         return usable[-1] if usable else None
 
     def said(self, p_raw: Array, rows: PanelRows) -> pd.DataFrame:
-        """What the vintage in force said at each row, whatever came later.
-
-        Parameters
-        ----------
-        p_raw : ndarray of shape (n,)
-            Raw forecasts of the pool.
-        rows : PanelRows
-            Features at the rows.
-
-        Returns
-        -------
-        DataFrame
-            ``p_panel``, ``p_structural`` (NaN before the first vintage) and ``vintage``, its
-            ``before``.
-        """
-        p = np.full((len(rows), 2), np.nan)
-        which = np.full(len(rows), None, dtype=object)
-        begins = [pd.Timestamp(v.before or pd.Timestamp.min) for v in self.vintages]
-        for vintage, begin, end in zip(
-            self.vintages, begins, [*begins[1:], pd.Timestamp.max], strict=True
-        ):
-            mine = np.asarray((rows.date >= begin) & (rows.date < end))
-            panel = vintage.panel.chances(rows.take(mine))
-            p[mine] = np.column_stack([panel, vintage.coefficients.apply(p_raw[mine], panel)])
-            which[mine] = vintage.before
-        out = pd.DataFrame(p, columns=["p_panel", "p_structural"])
-        return out.assign(vintage=which)
+        """What the vintage in force said at each row; see `said_by`."""
+        return said_by(self.vintages, p_raw, rows)
 
     def save(self, path: str | Path) -> Path:
         """Write JSON: parameters, probabilities and outcomes, no prices.
@@ -199,7 +201,11 @@ class Calibration:
         ModelError
             If it is no calibration of this version.
         """
-        return cls._parsed(Path(path).read_text(encoding="utf-8"), str(path))
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"{path} cannot be read as a calibration: {error}.") from error
+        return cls._parsed(text, str(path))
 
     @classmethod
     def _parsed(cls, text: str, origin: str) -> Calibration:
@@ -213,10 +219,14 @@ class Calibration:
             record = pd.DataFrame({c: body["record"][c] for c in RECORD})
             for name in ("date", "matured"):
                 record[name] = pd.to_datetime(record[name], format="%Y-%m-%d")
-            record = record.astype({"p_structural": float, "structural": float})
+            record = record.astype(
+                dict.fromkeys(("p_structural", "base_rate", "structural"), float)
+            )
             vintages = tuple(Vintage.from_dict(v) for v in body["vintages"])
             return cls(str(body["name"]), vintages, record, dict(body["source"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except ModelError as error:
+            raise ModelError(f"{origin} holds no calibration: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{origin} holds no calibration: {error!r}.") from error
 
 
@@ -225,6 +235,56 @@ def shipped(name: CalibrationName) -> Calibration:
     """Return a calibration that comes with the package."""
     place = files("regimecorr.data") / "calibrations" / f"{name}.json"
     return Calibration._parsed(place.read_text(encoding="utf-8"), str(place))
+
+
+def calibration_of(wanted: CalibrationName | Calibration | None) -> Calibration | None:
+    """Return what an argument ``calibration`` stands for.
+
+    Raises
+    ------
+    ModelError
+        If it is neither a name, nor a calibration, nor None.
+    """
+    if wanted is None or isinstance(wanted, Calibration):
+        return wanted
+    if not isinstance(wanted, str) or wanted not in get_args(CalibrationName):
+        raise ModelError(
+            f"calibration={wanted!r} is unknown; use 'market', 'simulated', what calibrate() "
+            "returns, or None."
+        )
+    return shipped(wanted)
+
+
+def said_by(vintages: tuple[Vintage, ...], p_raw: Array, rows: PanelRows) -> pd.DataFrame:
+    """What the vintage in force said at each row, whatever came later.
+
+    Parameters
+    ----------
+    vintages : tuple of Vintage
+        Ascending in time.
+    p_raw : ndarray of shape (n,)
+        Raw forecasts of the pool.
+    rows : PanelRows
+        Features at the rows.
+
+    Returns
+    -------
+    DataFrame
+        ``p_panel``, ``p_structural`` (NaN before the first vintage), ``base_rate`` of
+        divergences and ``vintage``, its ``before``.
+    """
+    p = np.full((len(rows), 3), np.nan)
+    which = np.full(len(rows), None, dtype=object)
+    begins = [pd.Timestamp(v.before or pd.Timestamp.min) for v in vintages]
+    for vintage, begin, end in zip(vintages, begins, [*begins[1:], pd.Timestamp.max], strict=True):
+        mine = np.asarray((rows.date >= begin) & (rows.date < end))
+        panel = vintage.panel.chances(rows.take(mine))
+        p[mine, 0] = panel
+        p[mine, 1] = vintage.coefficients.apply(p_raw[mine], panel)
+        p[mine, 2] = vintage.base_rate()
+        which[mine] = vintage.before
+    out = pd.DataFrame(p, columns=["p_panel", "p_structural", "base_rate"])
+    return out.assign(vintage=which)
 
 
 def _plain(value: Any) -> Any:

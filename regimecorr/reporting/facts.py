@@ -134,6 +134,12 @@ def record_sentences(v: Verdict) -> list[str]:
     return [record.sentence + share, everything, pair]
 
 
+def base_rate_sentence(v: Verdict) -> str:
+    """Say how often structural came in the past of this state."""
+    past = "divergences" if v.state == "divergent" else f"days of {v.state} pairs"
+    return f"of past {past} {percent(v.base_rate)} were structural"
+
+
 def _came(structural: float) -> str:
     if pd.isna(structural):
         return "open"

@@ -17,6 +17,7 @@ from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
     SIMULATED_WARNING,
+    base_rate_sentence,
     definition,
     fresh_window,
     record_sentences,
@@ -97,6 +98,7 @@ def render_html(v: Verdict) -> str:
         known=v.p_structural == v.p_structural,
         definition=definition(v),
         record=record_sentences(v),
+        base_rate=base_rate_sentence(v),
         window=fresh_window(v),
         warnings=[
             text

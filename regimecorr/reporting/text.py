@@ -13,6 +13,7 @@ from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
     SIMULATED_WARNING,
+    base_rate_sentence,
     definition,
     failed,
     family_range,
@@ -124,7 +125,7 @@ def _probabilities(v: Verdict) -> list[str]:
         )
     if v.calibrated:
         kind = (
-            f"calibrated on past outcomes, of which {percent(v.base_rate)} were structural; the "
+            f"calibrated on past outcomes; {base_rate_sentence(v)}; the "
             f"raw pool says {percent(v.p_raw)}, the panel forecaster "
             f"{percent(v.models['p_structural']['panel'])}"
         )

@@ -15,7 +15,6 @@ from regimecorr.evaluation.backtest import FORECASTS
 from regimecorr.evaluation.divergences import pair_states
 from regimecorr.evaluation.features import FeatureWindows
 from regimecorr.evaluation.forecaster import PanelForecaster
-from regimecorr.evaluation.out_of_block import panel_chances
 from regimecorr.evaluation.samples import rows_of
 from regimecorr.evaluation.simulated import (
     EIGHT_WORLDS,
@@ -278,7 +277,7 @@ class TestRows:
         assert rows.usable(state=False).all()
         assert np.bincount(rows.pair).tolist() == [72] * 40
         assert rows.row.min() == 750
-        p = panel_chances(PanelForecaster().equations, rows, panel_rows(found))
+        p = PanelForecaster().equations.fit(rows).chances(panel_rows(found))
         assert ((p > 0.0) & (p < 1.0)).all()
 
     def test_columns(self, found):
