@@ -32,7 +32,10 @@ def outcome(prices: pd.DataFrame, verdict: rc.Verdict) -> str:
     row = prices.dropna().index.get_loc(verdict.as_of) - 1
     begin, end = (row + 1 + step for step in fresh_slice(252))
     if end > len(returns):
-        return "open"
+        if row + 1 == len(returns):
+            return "open"
+        now = pearson(returns[-90:, 0].copy(), returns[-90:, 1].copy())
+        return f"open; 90-day r {now:+.2f} on {prices.dropna().index[-1]:%Y-%m-%d}"
     fresh = pearson(returns[begin:end, 0].copy(), returns[begin:end, 1].copy())
     sign = -1 if verdict.reference < 0 else 1
     name = "structural" if is_structural(fresh, sign, verdict.midpoint) else "transient"
@@ -60,7 +63,7 @@ def main() -> None:
         v = rc.assess(prices, as_of=date)
         none = np.isnan(v.p_structural)
         came = "nothing to break" if none else outcome(prices, v)
-        like = "" if none else f"{v.track_record.n_structural} of {v.track_record.n}"
+        like = "" if v.track_record.reason else f"{v.track_record.n_structural} of {v.track_record.n}"
         p, raw = ("none" if none else f"{x:.2f}" for x in (v.p_structural, v.p_raw))
         span = "" if none else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
         rows.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from regimecorr.kernels.paths import correlate
 from regimecorr.models.base import (
     Array,
     CorrelationModel,
@@ -18,6 +19,7 @@ from regimecorr.models.base import (
 )
 from regimecorr.models.grid import (
     Z_LIMIT,
+    GridDraws,
     GridResult,
     Settings,
     fisher_grid,
@@ -33,6 +35,23 @@ _LOCAL = 101
 
 class ConstantResult(GridResult):
     """Posterior of a constant correlation."""
+
+    def _continue(
+        self, draws: GridDraws, noise: Noise, horizon: int, recent: int
+    ) -> tuple[Array, Array, Array]:
+        # The level is a parameter, no state: all paths of a draw share it.
+        first = np.searchsorted(noise.draw, np.arange(noise.n_draws))
+        uniforms, jitter = noise.uniform()[first], noise.uniform()[first] - 0.5
+        level = np.empty(noise.n_draws)
+        for node in np.unique(draws.node):
+            mine = draws.node == node
+            cumulative = np.cumsum(self._filter(int(node), 0, 1)[2][0])
+            cells = np.searchsorted(cumulative, uniforms[mine] * cumulative[-1], side="right")
+            cells = np.minimum(cells, self._grid.size - 1)
+            level[mine] = self._grid[cells] + self._width[cells] * jitter[mine]
+        start = level[noise.draw]
+        rho = self._future(draws.setting, start, noise, horizon)
+        return rho, correlate(noise.shocks(draws.nu, horizon), rho), np.tanh(start)
 
     def _future(self, setting: IntArray, start: Array, noise: Noise, horizon: int) -> Array:
         return np.repeat(np.tanh(start)[:, None], horizon, axis=1)

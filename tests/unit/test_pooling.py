@@ -72,7 +72,7 @@ class TestWeights:
 class TestPerturbedWeights:
     def test_mean_and_spread_are_those_of_the_dirichlet(self):
         weights = np.array([0.5, 0.3, 0.2, 0.0])
-        drawn = perturbed_weights(weights, 40000, np.random.default_rng(0))
+        drawn = perturbed_weights(weights, 400_000, np.random.default_rng(0))
         np.testing.assert_allclose(drawn.sum(axis=1), 1.0)
         assert (drawn[:, 3] == 0).all()
         np.testing.assert_allclose(drawn.mean(axis=0), weights, atol=0.003)
