@@ -63,7 +63,8 @@ def main() -> None:
         v = rc.assess(prices, as_of=date)
         none = np.isnan(v.p_structural)
         came = "nothing to break" if none else outcome(prices, v)
-        like = "" if v.track_record.reason else f"{v.track_record.n_structural} of {v.track_record.n}"
+        past = v.track_record
+        like = "" if past.reason else f"{past.n_structural} of {past.n}"
         p, raw = ("none" if none else f"{x:.2f}" for x in (v.p_structural, v.p_raw))
         span = "" if none else f"{v.interval[0]:.2f} to {v.interval[1]:.2f}"
         rows.append(

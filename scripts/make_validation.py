@@ -306,6 +306,21 @@ def joint_margins(record: dict) -> list[str]:
     return rows
 
 
+def interval(study: dict) -> list[str]:
+    """How often the interval holds the true probability, by member."""
+    rows = [
+        "| | pool: held | mean width | family known: held | mean width |",
+        "|---|---|---|---|---|",
+    ]
+    pool, family = study["pool"], study["family"]
+    pairs = [("all", pool, family)]
+    pairs += [(m, pool["by member"][m], family["by member"][m]) for m in pool["by member"]]
+    for name, a, b in pairs:
+        cells = [f"{x['coverage']:.3f} ({x['error']:.3f}) | {x['mean width']:.2f}" for x in (a, b)]
+        rows.append(f"| {name} ({a['n']}) | {' | '.join(cells)} |")
+    return rows
+
+
 def fill(text: str, name: str, rows: list[str]) -> str:
     """Put a table between its markers."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -329,6 +344,7 @@ def main() -> None:
         ("regime_recovery", "regime_recovery", regime_recovery),
         ("regime_tests", "regime_tests", regime_tests),
         ("chp_size", "chp_size", chp_tests),
+        ("interval", "interval_coverage", interval),
         ("claim_worlds", "claim_worlds", claim_worlds),
     ):
         record = json.loads((DOCS / "_results" / f"{file}.json").read_text())

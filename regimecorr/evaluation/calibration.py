@@ -49,6 +49,7 @@ class Recalibration:
         spread = np.array(self.covariance, dtype=float)
         if (
             spread.shape != (3, 3)
+            or len(self.coefficients) != 3
             or not np.isfinite([*self.coefficients, *spread.ravel(), self.prior_sd]).all()
             or np.linalg.eigvalsh(spread)[0] < -1e-6 * max(np.trace(spread), 1e-12)
         ):

@@ -102,8 +102,8 @@ def final_probability(
 ) -> FinalProbability:
     """Pool, calibrate if something was learned, and say how sure that is.
 
-    The interval is that of 200 outer draws: each member's parameters (and of the break model the
-    hazard), perturbed weights, and, calibrated, the coefficients and the parameters of the panel
+    The interval is that of 200 outer draws: a member by its weight, with its parameters (and of
+    the break model the hazard), and, calibrated, the coefficients and the parameters of the panel
     forecaster. Monte-Carlo variance is removed.
     """
     raw = float(pool.average(lambda f: events.structural(f).mean()))

@@ -104,7 +104,9 @@ class Panel:
         """Return the panel as it stood before a day: the rows earlier than it and nothing else."""
         day = parse_day(before, label="before")
         wanted = [p.names for p in self.pairs] + list(self.skipped)
-        return _build(self.table.loc[self.table.index < day], wanted, self.classes, self.notes)
+        of_pairs = tuple(f"{a} / {b}: " for a, b in wanted)  # made anew: a hole may be later
+        notes = tuple(n for n in self.notes if not n.startswith(of_pairs))
+        return _build(self.table.loc[self.table.index < day], wanted, self.classes, notes)
 
     def class_pair(self, names: Names) -> str:
         """Classes of a pair in alphabetical order: "commodity-equity"."""

@@ -131,7 +131,7 @@ class Calibration:
             raise ModelError(f"The vintages {days} must ascend in time; one alone may be undated.")
         said = self.record[["p_structural", "base_rate"]].to_numpy(dtype=float)
         came = self.record["structural"].to_numpy(dtype=float)
-        came = came[np.isfinite(came)]
+        came = came[~np.isnan(came)]
         if not np.all((said >= 0.0) & (said <= 1.0)) or not np.isin(came, (0.0, 1.0)).all():
             raise ModelError("The record must hold probabilities and outcomes of 0 and 1.")
 

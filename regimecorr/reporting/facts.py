@@ -119,7 +119,7 @@ def record_sentences(v: Verdict) -> list[str]:
     share = f" (90% interval {percent(low)} to {percent(high)})" if record.n else ""
     span = "" if pd.isna(record.first) else f" of {record.first:%Y} to {record.last:%Y}"
     error = "" if pd.isna(record.skill_error) else f" (standard error {record.skill_error:.2f})"
-    against = "of these cases" if pd.isna(record.first) else "known at the time"
+    against = "of the cases learned from" if pd.isna(record.first) else "known at the time"
     everything = (
         f"all {record.n_total} forecasts{span}: {percent(record.mean_p)} on average, "
         f"{percent(record.share)} structural, Brier skill {signed(record.skill)}{error} against "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import numpy as np
@@ -13,7 +14,9 @@ from regimecorr.errors import DataError, EstimationError, ModelError
 from regimecorr.evaluation import backtest as module
 from regimecorr.evaluation.backtest import FORECASTS, backtest, raw_forecast
 from regimecorr.evaluation.divergences import divergences
+from regimecorr.evaluation.panel import read_panel
 from regimecorr.evaluation.plugins import chance_below, chart_rule, ewma_correlation, ewma_rule
+from regimecorr.evaluation.vintages import Calibration, shipped
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,11 @@ def test_later_prices_change_nothing(prices, record):
         assert mine[name] == row[name]
 
 
-def test_a_store_is_taken_up_where_it_stopped(prices, cheap, tmp_path):
+def unwanted(*args, **options):
+    raise AssertionError("this forecast is on record")
+
+
+def test_a_store_is_taken_up_where_it_stopped(prices, cheap, tmp_path, monkeypatch):
     store = tmp_path / "record.jsonl"
     first = backtest(prices, ages=(0,), store=store, n_paths=400)
     lines = store.read_text().splitlines()
@@ -93,11 +100,42 @@ def test_a_store_is_taken_up_where_it_stopped(prices, cheap, tmp_path):
     pd.testing.assert_frame_equal(first.frame, second.frame)
     assert sorted(store.read_text().splitlines()) == sorted(lines)
     # What stands there is not made again.
-    altered = [json.loads(line) for line in store.read_text().splitlines()]
-    altered[0]["p_raw"] = 0.123
-    store.write_text("\n".join(json.dumps(row) for row in altered) + "\n")
+    monkeypatch.setattr(module, "raw_forecast", unwanted)
     third = backtest(prices, ages=(0,), store=store, n_paths=400)
-    assert (third.frame["p_raw"] == 0.123).sum() == 1
+    pd.testing.assert_frame_equal(first.frame, third.frame)
+
+
+def test_an_edited_record_is_refused(prices, cheap, tmp_path):
+    store = tmp_path / "record.jsonl"
+    backtest(prices, ages=(0,), store=store, n_paths=400)
+    rows = [json.loads(line) for line in store.read_text().splitlines()]
+    rows[-1]["p_raw"] = 0.123
+    edited = "".join(json.dumps(row) + "\n" for row in rows)
+    store.write_text(edited)
+    with pytest.raises(DataError, match=rf"Line {len(rows)} .* was changed after it was written"):
+        backtest(prices, ages=(0,), store=store, n_paths=400)
+    assert store.read_text() == edited
+
+
+def test_every_forecast_keeps_the_day_on_which_it_was_made(prices, cheap, tmp_path, monkeypatch):
+    store = tmp_path / "record.jsonl"
+
+    def on(day, ages):
+        class Clock(dt.date):
+            @classmethod
+            def today(cls):
+                return dt.date.fromisoformat(day)
+
+        monkeypatch.setattr(module.dt, "date", Clock)
+        return backtest(prices, ages=ages, store=store, n_paths=400)
+
+    first = on("2030-01-02", (0,))
+    assert set(first.frame["made"]) == {first.made} == {"2030-01-02"}
+    later = on("2031-05-06", (0, 21))
+    assert set(later.frame.loc[later.frame["age"] == 0, "made"]) == {"2030-01-02"}
+    assert set(later.frame.loc[later.frame["age"] == 21, "made"]) == {later.made} == {"2031-05-06"}
+    # What is only read was made when it was made.
+    assert on("2032-01-01", (0,)).made == "2030-01-02"
 
 
 def test_records_are_not_rewritten(prices, cheap, tmp_path):
@@ -171,5 +209,46 @@ class TestPlugins:
 def test_bad_options(prices):
     with pytest.raises(ModelError, match="n_paths"):
         backtest(prices, n_paths=100)
-    with pytest.raises(ModelError, match="ages"):
-        backtest(prices, ages=())
+    for ages in ((), (0, 21, 0)):
+        with pytest.raises(ModelError, match="ages"):
+            backtest(prices, ages=ages)
+    for rng in (-1, 0.5, True):
+        with pytest.raises(ModelError, match="rng"):
+            backtest(prices, rng=rng)
+    for n_jobs in (0, -2, 1.5):
+        with pytest.raises(ModelError, match="n_jobs"):
+            backtest(prices, n_jobs=n_jobs)
+    for calibration in ("markt", 3, Calibration):
+        with pytest.raises(ModelError, match=r"calibration=.* is unknown"):
+            backtest(prices, calibration=calibration)
+
+
+def test_bad_places(prices, tmp_path):
+    with pytest.raises(DataError, match=r"folder of store=.* does not exist"):
+        backtest(prices, store=tmp_path / "none" / "record.jsonl")
+    panel = read_panel(prices)
+    with pytest.raises(ModelError, match="has its pairs already"):
+        backtest(panel, pairs=[panel.pairs[0].names])
+    text = tmp_path / "notes.txt"
+    text.write_text("bought some, sold some")
+    with pytest.raises(DataError, match=r"last line of .*notes\.txt is no record"):
+        backtest(prices, store=text)
+    assert text.read_text() == "bought some, sold some"
+
+
+def test_with_a_calibration(prices, cheap):
+    """The vintage in force on each day, and its base rate."""
+    late = prices.set_axis(prices.index + pd.Timedelta(days=4500), axis=0)
+    frame = backtest(late, ages=(0,), n_paths=400).frame
+    market = shipped("market")
+    assert (frame["date"] > "2012").all()
+    for row in frame.itertuples():
+        vintage = market.at(row.date)
+        assert row.vintage == vintage.before
+        assert row.base_rate == vintage.n_structural / vintage.n_outcomes
+        told = vintage.panel.predict(
+            late, asset=row.asset, benchmark=row.benchmark, as_of=row.date
+        ).p_structural
+        assert row.p_panel == pytest.approx(told, abs=1e-9)
+        p = vintage.coefficients.apply(row.p_raw, told)
+        assert row.p_structural == pytest.approx(float(p), abs=1e-9)

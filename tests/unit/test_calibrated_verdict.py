@@ -24,8 +24,8 @@ from regimecorr.evaluation.vintages import Calibration, shipped
 from regimecorr.reporting.facts import record_sentences
 
 PATHS = 400
-#: Days on which the pair is divergent, weak and aligned.
-DAY, WEAK, ALIGNED = "2020-07-06", "2020-11-09", "2020-05-11"
+#: Days on which the pair is divergent, weak, aligned and strained.
+DAY, WEAK, ALIGNED, STRAINED = "2020-07-06", "2020-11-09", "2020-05-11", "2020-06-08"
 MEMBERS = ["constant", "dcc", "reverting", "switching", "break", "drift"]
 
 
@@ -95,6 +95,7 @@ class TestFormula:
         assert verdict.p_structural == pytest.approx(p, abs=1e-12)
         assert abs(p - p_raw) > 0.01
         assert verdict.base_rate == vintage.n_structural / vintage.n_outcomes
+        assert vintage.base_rate() not in vintage.state_rates.values()
         assert verdict.settings["calibration"] == "market"
 
     def test_panel_and_final_rows(self, verdict, market, prices):
@@ -143,10 +144,31 @@ class TestFormula:
         thresholds = (p + shift[0], min(p + shift[1], 1.0))
         assert told(prices, thresholds=thresholds).label == label
 
-    def test_aligned_days_are_calibrated_too(self, prices):
-        found = told(prices, as_of=ALIGNED)
-        assert (found.state, found.label, found.calibrated) == ("aligned", "aligned", True)
+    @pytest.mark.parametrize(("day", "state"), [(ALIGNED, "aligned"), (STRAINED, "strained")])
+    def test_other_days_are_calibrated_too(self, prices, market, tmp_path, day, state):
+        """Against the rate of days like them; the record is one of divergences."""
+        found = told(prices, as_of=day)
+        assert (found.state, found.calibrated) == (state, True)
+        third = "transient" if found.p_structural <= 1 / 3 else "undecided"
+        assert found.label == ("aligned" if state == "aligned" else third)
+        assert found.p_structural < 2 / 3
         assert found.models.loc["panel", "note"] == "prices before 2020-01-01"
+        assert found.base_rate == market.at(day).state_rates[state]
+        record = found.track_record
+        reason = f"forecasts are on record for divergences; today the pair is {state}"
+        assert record.reason == record.sentence == reason
+        assert (record.n, record.n_total, len(record.pair)) == (0, 0, 0)
+        assert record_sentences(found) == [f"none: {reason}"]
+        data = found.to_dict()
+        assert json.loads(json.dumps(data, allow_nan=False)) == data
+        assert data["track_record"]["reason"] == reason
+        base = f"of past days of {state} pairs {found.base_rate:.0%} were structural"
+        text = " ".join(found.summary().split())
+        page = found.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+        for where in (text, " ".join(page.split())):
+            assert f"calibrated on past outcomes; {base}; the raw pool says" in where
+            assert f"none: {reason}" in where
+            assert "past divergences with a probability" not in where
 
 
 class TestCalibrations:
@@ -166,9 +188,9 @@ class TestCalibrations:
 
     def test_simulated_worlds(self, history):
         """Their vintage is in force on every day, also long before the first of the market's."""
-        found = told(history.loc[:"2006-06-30"], as_of=None, calibration="simulated")
-        assert found.as_of == pd.Timestamp("2006-06-30")
-        assert found.state != "weak"
+        found = told(history.loc[:"2007-01-01"], as_of=None, calibration="simulated")
+        assert found.as_of == pd.Timestamp("2007-01-01")
+        assert found.state == "divergent"
         assert found.calibrated
         assert found.settings["calibration"] == "simulated"
         (vintage,) = shipped("simulated").vintages
@@ -176,12 +198,12 @@ class TestCalibrations:
         assert panel["note"] == "simulated worlds"
         p = pooled(vintage.coefficients.coefficients, found.p_raw, panel["p_structural"])
         assert found.p_structural == pytest.approx(p, abs=1e-12)
-        assert found.base_rate == vintage.base_rate
+        assert found.base_rate == vintage.base_rate()
         assert found.track_record.n_total == len(shipped("simulated").record)
         assert found.track_record.pair.empty
         assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["calibrated"] is True
         text = " ".join(found.summary().split())
-        assert "against the base rate of these cases" in text
+        assert "against the base rate of the cases learned from" in text
         assert "this pair: not on record" in text
 
     @pytest.mark.parametrize("bad", ["markt", "own", 3, True, {"name": "market"}, Calibration])
@@ -229,10 +251,10 @@ class TestRecord:
         for sentence in (first, everything, pair):
             assert sentence in text
             assert sentence in flat
-        base = f"of which {verdict.base_rate:.0%} were structural"
+        base = f"of past divergences {verdict.base_rate:.0%} were structural"
         panel = f"the panel forecaster {verdict.models.loc['panel', 'p_structural']:.0%}"
         for where in (text, flat):
-            assert f"calibrated on past outcomes, {base}" in where
+            assert f"calibrated on past outcomes; {base}; the raw pool says" in where
             assert panel in where
             assert "NOT calibrated" not in where
         assert max(map(len, verdict.summary().splitlines())) <= 100
@@ -359,6 +381,7 @@ class TestUncalibrated:
             [found.p_structural, found.p_transient, found.p_unchanged, found.p_raw, *found.interval]
         ).all()
         assert found.track_record.reason == found.reason
+        assert np.isnan(found.base_rate)
         assert "weaker than 0.25" in found.reason
         assert np.isnan(found.models.loc["panel", "p_structural"])
         assert json.dumps(found.to_dict(), allow_nan=False)

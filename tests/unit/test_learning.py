@@ -12,12 +12,15 @@ from regimecorr.evaluation.backtest import BacktestRecord
 from regimecorr.evaluation.blocks import calendar_blocks
 from regimecorr.evaluation.calibration import recalibrate
 from regimecorr.evaluation.divergences import divergences
-from regimecorr.evaluation.features import STATE_FEATURES
+from regimecorr.evaluation.features import STATE_FEATURES, FeatureWindows
 from regimecorr.evaluation.forecaster import PanelForecaster
 from regimecorr.evaluation.learning import EMBARGO_DAYS, INNER_FOLDS, calibrate
 from regimecorr.evaluation.panel import read_panel
 from regimecorr.evaluation.panel_fit import out_of_fold
+from regimecorr.evaluation.regression import log_scale_covariance, ridge_covariance
 from regimecorr.evaluation.samples import rows_of, training_rows
+from regimecorr.evaluation.vintages import RECORD
+from regimecorr.events import situation
 
 #: A calibrated forecaster whose diagnostics are not wanted here.
 SPEC = PanelForecaster(n_folds=0)
@@ -83,12 +86,13 @@ def test_a_vintage_at_every_year_end_with_enough_outcomes(prices, made):
             vintage = next(v for v in made.vintages if v.before == years[-1])
             assert vintage.n_outcomes == len(known)
             assert vintage.n_structural == known["structural"].sum()
-            assert vintage.base_rate == pytest.approx(known["structural"].mean())
+            assert vintage.base_rate() == pytest.approx(known["structural"].mean())
     assert [v.before for v in made.vintages] == years
     assert len(years) >= 5
     assert made.name == "own"
     assert made.source["n_assets"] == 8
     assert made.source["n_pairs"] == 28
+    assert made.source["skipped"] == 0
     assert (made.source["n_paths"], made.source["rng"]) == (400, 3)
     assert (made.source["first"], made.source["last"]) == ("2003-01-01", "2018-05-01")
 
@@ -124,6 +128,7 @@ def test_the_record_is_what_the_vintage_in_force_said(prices, made):
     spoken = raw[raw["date"] >= made.vintages[0].before].reset_index(drop=True)
     record = made.record
     assert len(record) == len(spoken) > 25
+    assert list(record.columns) == list(RECORD)
     columns = ["asset", "benchmark", "date", "matured", "structural"]
     pd.testing.assert_frame_equal(record[columns], spoken[columns])
     assert record["structural"].isna().any()
@@ -135,30 +140,107 @@ def test_the_record_is_what_the_vintage_in_force_said(prices, made):
         )
         p = vintage.coefficients.apply(row["p_raw"], told.p_structural)
         assert record["p_structural"][i] == pytest.approx(float(p), abs=1e-9)
+        assert record["base_rate"][i] == vintage.n_structural / vintage.n_outcomes
 
 
 @pytest.mark.parametrize("day", ["2012-12-28", "2013-01-02", "2015-06-30"])
 def test_later_prices_change_nothing(prices, made, day):
-    """Neither other prices after a day nor none at all."""
+    """Neither other prices after a day, nor none at all, nor a hole."""
     late = prices.index > day
     noise = np.random.default_rng(1).standard_normal((int(late.sum()), prices.shape[1]))
     other = prices.copy()
     other.loc[late] *= np.exp(0.05 * noise.cumsum(axis=0))
-    for changed in (other, prices.loc[:day]):
+    holed = prices.copy()
+    holed.loc[prices.index[late][:40], ["B", "F"]] = np.nan
+    assert len(read_panel(holed).notes) == 13
+    for changed in (other, prices.loc[:day], holed):
         again = calibrate(changed, forecaster=SPEC, n_paths=400, rng=3)
         before = [v for v in made.vintages if v.before <= day]
         assert before
         assert alike(before, [v for v in again.vintages if v.before <= day])
         one, two = (c.record[c.record["date"] <= day] for c in (made, again))
-        said = ["asset", "benchmark", "date", "p_structural"]
+        said = ["asset", "benchmark", "date", "p_structural", "base_rate"]
         pd.testing.assert_frame_equal(one[said], two[said], check_exact=True)
         assert len(one) > 5
         known = one["matured"] <= day
         pd.testing.assert_frame_equal(one[known], two[known], check_exact=True)
         assert made.at(day).to_dict() == again.at(day).to_dict()
     # The change is one: later vintages are others.
-    again = calibrate(other, forecaster=SPEC, n_paths=400, rng=3)
-    assert again.vintages[-1].panel.mean != made.vintages[-1].panel.mean
+    for changed in (other, holed):
+        again = calibrate(changed, forecaster=SPEC, n_paths=400, rng=3)
+        assert again.vintages[-1].panel.mean != made.vintages[-1].panel.mean
+
+
+def test_rates_of_states_in_which_nothing_began(prices, made):
+    """Row by row, by the definitions, from prices of before the day."""
+    vintage = made.vintages[2]
+    early = read_panel(prices.loc[: pd.Timestamp(vintage.before) - pd.Timedelta(days=1)])
+    came = {state: [] for state in ("strained", "aligned")}
+    for pair in early.pairs:
+        for t in range(750, len(pair.returns) - 252, SPEC.every):
+            here = situation(pair.returns[: t + 1], 90, 252)
+            if here.state in came:
+                fresh = np.corrcoef(pair.returns[t + 127 : t + 253].T)[0, 1]
+                came[here.state].append(here.sign * fresh < here.sign * here.midpoint)
+    for state, outcomes in came.items():
+        assert len(outcomes) > 30
+        assert vintage.state_rates[state] == pytest.approx(np.mean(outcomes))
+        assert vintage.base_rate(state) == vintage.state_rates[state]
+
+
+def test_year_ends_too_thin_for_inner_folds_are_skipped(prices, made, monkeypatch):
+    """Later ones are what they are without them."""
+    monkeypatch.setattr(learning, "LEAST_OUTCOMES", 1)
+    panel = read_panel(prices)
+    tried = []
+    original = learning.fit_vintage
+
+    def fit(*args):
+        tried.append(f"{args[-1]:%Y-%m-%d}")
+        return original(*args)
+
+    monkeypatch.setattr(learning, "fit_vintage", fit)
+    found = calibrate(panel, forecaster=SPEC, n_paths=400, rng=3)
+    days = [v.before for v in found.vintages]
+    thin = tried[: -len(days)]
+    assert thin
+    assert tried == [*thin, *days]
+    assert set(days) > {v.before for v in made.vintages}
+    assert alike([v for v in found.vintages if v.before >= made.vintages[0].before], made.vintages)
+    # None is left if the last of them is too thin as well.
+    short = prices.loc[: pd.Timestamp(days[0]) - pd.Timedelta(days=1)]
+    with pytest.raises(TooFewRowsError, match=r"in enough years \(Without the block .*\)\. Add"):
+        calibrate(short, forecaster=SPEC)
+
+
+def test_pairs_of_simulated_worlds_share_no_years(prices):
+    """Without dates the covariances are clustered by pair; with them by two calendar years."""
+    panel = read_panel(prices)
+    known = raw_forecasts(panel, ages=(0,)).matured
+    rows, training = (
+        rows_of(panel, known, SPEC.windows),
+        training_rows(panel, SPEC.windows, SPEC.every),
+    )
+    equations = SPEC.equations
+    fitted = equations.fit(training)
+    x, h = equations.columns(training.mean, training.spread)
+    for before, blocks in (
+        (None, training.pair),
+        (pd.Timestamp("2030-01-01"), calendar_blocks(training.date, 2)),
+    ):
+        vintage = learning.fit_vintage(known, rows, training, SPEC, before)
+        assert vintage.before == (None if before is None else "2030-01-01")
+        of_mean = ridge_covariance(x, training.target, fitted.mean, SPEC.penalty, blocks)
+        residual = training.target - fitted.mean.at(x)
+        of_sd = log_scale_covariance(h, residual, fitted.log_sd, SPEC.penalty, blocks)
+        np.testing.assert_allclose(vintage.panel.mean_covariance, of_mean, rtol=1e-9)
+        np.testing.assert_allclose(vintage.panel.log_sd_covariance, of_sd, rtol=1e-9)
+        inner = out_of_fold(
+            equations, training, rows, n_folds=INNER_FOLDS, embargo_days=EMBARGO_DAYS
+        ).p_structural
+        shared = None if before is None else calendar_blocks(rows.date)
+        expected = recalibrate(known["p_raw"], known["structural"], inner, blocks=shared)
+        assert vintage.coefficients == expected
 
 
 def test_a_year_without_new_divergences_has_its_vintage(prices, made, monkeypatch):
@@ -224,10 +306,21 @@ class TestRefusals:
         short = prices.loc[:"2012-12-31"]
         n = int(divergences(read_panel(short), ages=(0,))["structural"].notna().sum())
         monkeypatch.setattr(learning, "LEAST_OUTCOMES", n)
-        with pytest.raises(TooFewRowsError, match=f"{n} divergences .* last year end"):
+        words = f"^{n} divergences of the panel have matured, but no year end has {n} of them"
+        with pytest.raises(TooFewRowsError, match=words):
             calibrate(short, forecaster=SPEC)
 
     def test_a_forecaster_with_the_panels_state(self, prices):
         spec = PanelForecaster(mean=("short", *STATE_FEATURES))
         with pytest.raises(ModelError, match="may not use the panel's state"):
             calibrate(prices, forecaster=spec)
+
+    @pytest.mark.parametrize("window", [{"short": 63}, {"long": 200}, {"horizon": 126}])
+    def test_a_forecaster_with_other_windows(self, prices, window):
+        spec = PanelForecaster(windows=FeatureWindows(**window))
+        with pytest.raises(ModelError, match=r"another event than a verdict's; .*90, 252, 252"):
+            calibrate(prices, forecaster=spec)
+
+    def test_a_panel_that_has_its_pairs(self, prices):
+        with pytest.raises(ModelError, match="has its pairs already"):
+            calibrate(read_panel(prices), pairs=[("A", "B")], forecaster=SPEC)

@@ -142,6 +142,52 @@ class TestPanel:
         assert len(early.skipped) == 3
         assert len(early.until(table.index[400]).skipped) == 3
 
+    @staticmethod
+    def holed() -> pd.DataFrame:
+        """C: 250, 700 and 780 prices between holes; D: 500 and 520; E: a short gap only."""
+        table = walks(["A", "B", "C", "D", "E"], 1790)
+        for name, first, last in (
+            ("C", 250, 280),
+            ("C", 980, 1010),
+            ("D", 500, 1270),
+            ("E", 900, 915),
+        ):
+            table.iloc[first:last, table.columns.get_loc(name)] = np.nan
+        return table
+
+    def test_a_pair_with_holes_is_its_first_long_stretch(self):
+        table = self.holed()
+        panel = read_panel(table)
+        of = {pair.names: pair for pair in panel.pairs}
+        part = table.iloc[280:980][["A", "C"]]
+        np.testing.assert_array_equal(of["A", "C"].returns, np.diff(np.log(part), axis=0))
+        assert of["A", "C"].dates.equals(pd.DatetimeIndex(part.index[1:]))
+        assert len(of["A", "E"].returns) == 1790 - 15 - 1
+        assert set(panel.skipped) == {(a, b) for a, b in pairs_of(table) if "D" in (a, b)}
+        assert "500 common prices" in panel.skipped["A", "D"]
+        days = f"{table.index[280]:%Y-%m-%d} to {table.index[979]:%Y-%m-%d}"
+        words = f"{days}, the first stretch without a hole of more than 30 days"
+        assert panel.notes == tuple(f"{n}: {words}" for n in ("A / C", "B / C", "C / E"))
+
+    @pytest.mark.parametrize("row", [249, 270, 600, 878, 879, 979, 1000, 1100, 1608, 1609, 1789])
+    def test_a_hole_changes_nothing_before_it(self, row):
+        """A pair is what it was on the day, or was not there yet."""
+        table = self.holed()
+        whole = {pair.names: pair for pair in read_panel(table).pairs}
+        day = table.index[row]
+        cut = read_panel(table.loc[:day]) if row >= 599 else None
+        before = read_panel(table).until(day + pd.Timedelta(days=1))
+        pairs = () if cut is None else cut.pairs
+        assert [p.names for p in before.pairs] == [p.names for p in pairs]
+        assert cut is None or before.notes == cut.notes
+        for one, two in zip(pairs, before.pairs, strict=True):
+            np.testing.assert_array_equal(one.returns, two.returns)
+            known = whole[one.names].dates <= day
+            np.testing.assert_array_equal(one.returns, whole[one.names].returns[known])
+            assert one.dates.equals(whole[one.names].dates[known])
+        # C can be used from its 600th price after the first hole.
+        assert (("A", "C") in {p.names for p in pairs}) == (row >= 879)
+
     def test_classes(self):
         panel = read_panel(walks(["SPX", "GLD", "XYZ"]))
         assert panel.class_pair(("SPX", "GLD")) == "commodity-equity"

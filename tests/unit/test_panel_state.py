@@ -70,6 +70,38 @@ def test_young_assets_wait_outside(table):
     assert (one.concentration[~early] != two.concentration[~early]).any()
 
 
+@pytest.mark.parametrize(
+    "row", [999, 1200, 1350, 1359, 1360, 1365, 1499, 1510, 1530, 1560, 2150, 2999]
+)
+def test_that_of_a_day_is_that_of_the_panel_cut_there(table, row):
+    """With a hole that ends D, and E which begins twice."""
+    holed = table.copy()
+    holed.iloc[1500:1540, 3] = np.nan
+    holed.iloc[:300, 4] = np.nan
+    holed.iloc[700:761, 4] = np.nan
+    day = holed.index[row]
+    panel = read_panel(holed.loc[:day])
+    whole, cut = panel_state(read_panel(holed)), panel_state(panel)
+    names = [pair.names for pair in panel.pairs]
+    # E counts from its 600th price after its hole.
+    assert (("A", "E") in names) == (row >= 1360)
+    n = len(names)
+    one, two = (s.at(names, np.arange(n), pd.DatetimeIndex([day] * n)) for s in (whole, cut))
+    np.testing.assert_allclose(one, two, atol=1e-12)
+    assert np.isfinite(two[:, 0]).all()
+    earlier = len(cut.days)
+    np.testing.assert_allclose(whole.concentration[:earlier], cut.concentration, atol=1e-12)
+    of = [whole.pairs.index(pair) for pair in names]
+    np.testing.assert_array_equal(whole.shortfall[:earlier][:, of], cut.shortfall)
+    # D has ended: two weeks later its last correlations say nothing of the day. E is read from
+    # its 600th price, which is of a Wednesday.
+    read = cut.days[-1]
+    ended, young = (read - holed.index[1499]).days > 14, read < holed.index[1360]
+    assert [names[k] for k in np.flatnonzero(np.isnan(cut.shortfall[-1]))] == [
+        pair for pair in names if ("D" in pair and ended) or ("E" in pair and young)
+    ]
+
+
 def test_a_forecast_with_it_wants_a_panel(table):
     spec = PanelForecaster(mean=(*MEAN_FEATURES, *STATE_FEATURES), n_folds=0)
     forecast = PanelForecaster(n_folds=0).fit(table)

@@ -75,23 +75,28 @@ class TestChoice:
                 np.testing.assert_allclose(found.coefficients, BAD, atol=0.2)
 
     def test_a_few_outcomes_correct_it_less(self):
-        raw, outcome, panel, block = past(1, 60, BETWEEN)
-        few = recalibrate(raw, outcome, panel, blocks=block)
-        raw, outcome, panel, block = past(1, 6000, BETWEEN, years=40)
-        many = recalibrate(raw, outcome, panel, blocks=block)
-        assert few.prior_sd < many.prior_sd
-        distance = [np.abs(np.subtract(f.coefficients, BETWEEN)).max() for f in (few, many)]
-        assert distance[1] < 0.1 < distance[0]
+        widths = []
+        for seed in range(5):
+            raw, outcome, panel, _ = past(seed, 60, BETWEEN)
+            # Twenty blocks, the fewest that may choose.
+            few = recalibrate(raw, outcome, panel, blocks=np.arange(60) // 3)
+            raw, outcome, panel, block = past(seed, 6000, BETWEEN, years=40)
+            many = recalibrate(raw, outcome, panel, blocks=block)
+            widths.append((few.prior_sd, many.prior_sd))
+            distance = [np.abs(np.subtract(f.coefficients, BETWEEN)).max() for f in (few, many)]
+            assert distance[1] < 0.1 < distance[0]
+        few_width, many_width = np.median(widths, axis=0)
+        assert few_width < many_width
 
     @pytest.mark.parametrize("seed", range(8))
     def test_it_is_the_one_standard_error_rule(self, seed):
         """Between the extremes; years of unequal size that share a shock."""
-        sample = past(seed, 350, BETWEEN, years=14, shock=0.4)
+        sample = past(seed, 350, BETWEEN, years=20, shock=0.4)
         raw, outcome, panel, block = sample
         assert recalibrate(raw, outcome, panel, blocks=block).prior_sd == by_hand(*sample)
 
     def test_the_rule_chose_different_widths(self):
-        chosen = {by_hand(*past(seed, 350, BETWEEN, years=14, shock=0.4)) for seed in range(8)}
+        chosen = {by_hand(*past(seed, 350, BETWEEN, years=20, shock=0.4)) for seed in range(8)}
         assert len(chosen) >= 3
 
     def test_labels_of_blocks_are_names_in_order(self):
@@ -99,11 +104,19 @@ class TestChoice:
         one = recalibrate(raw, outcome, panel, blocks=block)
         assert recalibrate(raw, outcome, panel, blocks=1990 + 3 * block) == one
 
-    def test_four_years_choose_nothing(self):
-        raw, outcome, panel, block = past(0, 2000, BAD, years=4)
-        found = recalibrate(raw, outcome, panel, blocks=block)
-        assert found.prior_sd == WIDTHS[0]
-        assert recalibrate(*past(0, 2000, BAD, years=5)[:3]).prior_sd == WIDTHS[-1]
+    def test_nineteen_years_choose_nothing(self):
+        """Their standard error is not known; twenty choose."""
+        for years, widths in ((4, WIDTHS[:1]), (19, WIDTHS[:1]), (20, WIDTHS[-2:])):
+            raw, outcome, panel, block = past(0, 2000, BAD, years=years)
+            assert len(np.unique(block)) == years
+            found = recalibrate(raw, outcome, panel, blocks=block)
+            assert found.prior_sd in widths
+            if years < 20:
+                narrow = recalibrate(raw, outcome, panel, blocks=block, prior=PRIORS[0])
+                assert found.coefficients == narrow.coefficients
+        # Outcomes that share nothing are blocks of one.
+        assert recalibrate(raw[:19], outcome[:19], panel[:19]).prior_sd == WIDTHS[0]
+        assert recalibrate(*past(0, 2000, BAD)[:3]).prior_sd == WIDTHS[-1]
 
     def test_the_pool_alone_takes_the_place_of_the_panel(self):
         """Without a panel forecast the prior is the pool as it stands."""

@@ -187,12 +187,25 @@ class TestStore:
             pd.testing.assert_frame_equal(again, whole)
             assert sorted(store.read_text().splitlines()) == sorted(lines)
 
-    def test_does_not_make_again_what_is_there(self, store):
+    def test_does_not_make_again_what_is_there(self, store, monkeypatch):
+        before = simulated_divergences(SMALL, store=store, n_paths=400)
+
+        def unwanted(*args):
+            raise AssertionError("this forecast is on record")
+
+        monkeypatch.setattr(module, "raw_forecast", unwanted)
+        again = simulated_divergences(SMALL, store=store, n_paths=400)
+        pd.testing.assert_frame_equal(again, before)
+        assert "seal" not in again.columns
+
+    def test_that_was_edited_is_refused(self, store):
         rows = [json.loads(line) for line in store.read_text().splitlines()]
         rows[1]["p_raw"] = 0.123
-        store.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        again = simulated_divergences(SMALL, store=store, n_paths=400)
-        assert list(again["p_raw"] == 0.123) == [False, True, False]
+        edited = "".join(json.dumps(row) + "\n" for row in rows)
+        store.write_text(edited)
+        with pytest.raises(DataError, match=r"Line 2 .* was changed after it was written"):
+            simulated_divergences(SMALL, store=store, n_paths=400)
+        assert store.read_text() == edited
 
     def test_is_shared(self, store):
         before = simulated_divergences(SMALL, n_paths=400)

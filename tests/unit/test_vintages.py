@@ -28,6 +28,7 @@ KEYS = {
         "made",
         "n_assets",
         "n_pairs",
+        "skipped",
         "first",
         "last",
         "n_paths",
@@ -35,7 +36,7 @@ KEYS = {
         "version",
     },
     "record": set(RECORD),
-    "vintages": {"before", "panel", "coefficients", "n_outcomes", "n_structural"},
+    "vintages": {"before", "panel", "coefficients", "n_outcomes", "n_structural", "state_rates"},
     "coefficients": {"coefficients", "covariance", "n_outcomes", "prior_sd"},
     "panel": {
         "version",
@@ -75,6 +76,7 @@ def small(market) -> Calibration:
             "date": pd.to_datetime(["2012-03-01", "2013-05-02"]),
             "matured": pd.to_datetime(["2013-03-04", None]),
             "p_structural": [1 / 3, 2 / 3],
+            "base_rate": [5 / 9, 3 / 7],
             "structural": [1.0, np.nan],
         }
     )
@@ -109,9 +111,12 @@ class TestFile:
             assert other == [float(f"{x:.6g}") for x in one]
             assert theirs.coefficients.coefficients == (0.123457, -0.666667, 1.42857e-10)
             assert theirs.panel.spec == mine.panel.spec
-            assert theirs.base_rate == mine.base_rate == mine.n_structural / mine.n_outcomes
+            assert theirs.base_rate() == mine.base_rate() == mine.n_structural / mine.n_outcomes
+            assert theirs.state_rates == mine.state_rates
         assert list(again.record.columns) == list(RECORD)
-        expected = small.record.assign(p_structural=[0.333333, 0.666667])
+        expected = small.record.assign(
+            p_structural=[0.333333, 0.666667], base_rate=[0.555556, 0.428571]
+        )
         pd.testing.assert_frame_equal(again.record, expected, check_dtype=False)
         assert again.record["date"].dtype.kind == again.record["matured"].dtype.kind == "M"
         assert again.record["structural"].dtype == float
@@ -160,6 +165,10 @@ class TestFile:
             lambda text: "{}",
             lambda text: text.replace('"matured"', '"ripened"'),
             lambda text: text.replace('"n_outcomes"', '"n"'),
+            lambda text: text.replace('"base_rate"', '"rate"'),
+            lambda text: text.replace('"state_rates"', '"rates"'),
+            lambda text: text.replace('"strained"', '"weak"'),
+            lambda text: text.replace('"vintages": [', '"vintages": null, "old": ['),
             lambda text: text.replace('"prior_sd"', '"sd"'),
             lambda text: text.replace("2012-03-01", "soon"),
             lambda text: text.replace("0.333333", '"many"'),
@@ -175,8 +184,16 @@ class TestFile:
             Calibration.load(path)
 
     def test_no_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(ModelError, match=r"none\.json cannot be read as a calibration"):
             Calibration.load(tmp_path / "none.json")
+        with pytest.raises(ModelError, match="cannot be read as a calibration"):
+            Calibration.load(tmp_path)
+
+    def test_a_file_that_is_no_text(self, small, tmp_path):
+        path = small.save(tmp_path / "own.json")
+        path.write_bytes(b"\xff\xfe" + path.read_bytes())
+        with pytest.raises(ModelError, match=r"own\.json cannot be read as a calibration"):
+            Calibration.load(path)
 
 
 class TestVintageOfADay:
@@ -207,18 +224,19 @@ class TestSaid:
     def test_each_row_by_its_own_vintage(self, market, rows):
         p_raw = np.linspace(0.0, 1.0, len(rows))
         said = market.said(p_raw, rows)
-        assert list(said.columns) == ["p_panel", "p_structural", "vintage"]
+        assert list(said.columns) == ["p_panel", "p_structural", "base_rate", "vintage"]
         for i, day in enumerate(rows.date):
             vintage = market.at(day)
             if vintage is None:
                 assert pd.isna(said.loc[i, "vintage"])
-                assert said.loc[i, ["p_panel", "p_structural"]].isna().all()
+                assert said.loc[i, ["p_panel", "p_structural", "base_rate"]].isna().all()
                 continue
             p_panel = float(vintage.panel.chances(rows.take(np.array([i])))[0])
             assert said["vintage"][i] == vintage.before
             assert said["p_panel"][i] == pytest.approx(p_panel, abs=1e-12)
             p = vintage.coefficients.apply(p_raw[i], p_panel)
             assert said["p_structural"][i] == pytest.approx(float(p), abs=1e-12)
+            assert said["base_rate"][i] == vintage.n_structural / vintage.n_outcomes
         assert said["vintage"].nunique() == 3
         assert said["vintage"].isna().any()
 
@@ -228,6 +246,7 @@ class TestSaid:
         said = made.said(np.full(len(rows), 0.4), rows)
         np.testing.assert_allclose(said["p_panel"], vintage.panel.chances(rows))
         assert said["p_structural"].between(0.0, 1.0, inclusive="neither").all()
+        assert (said["base_rate"] == vintage.base_rate()).all()
         assert said["vintage"].isna().all()
 
 
@@ -270,6 +289,8 @@ class TestShipped:
         assert place.max() == len(begins) - 1
         for day, number in zip(record["date"], place, strict=True):
             assert market.at(day) is market.vintages[number]
+        rates = np.array([v.n_structural / v.n_outcomes for v in market.vintages])
+        np.testing.assert_allclose(record["base_rate"], rates[place], atol=1e-6)
         late = record["matured"].notna()
         assert (record["matured"] > record["date"])[late].all()
         # Nothing that a vintage says of a day was learned from an outcome of that day or later.
@@ -300,7 +321,7 @@ class TestShipped:
             assert set(vintage["coefficients"]) == KEYS["coefficients"]
             # 400 quantiles, 12 + 7 coefficients with covariances, 10 shares: no room for prices.
             assert len(numbers(vintage)) < 700
-        for name in ("p_structural", "structural"):
+        for name in ("p_structural", "base_rate", "structural"):
             assert all(v is None or 0.0 <= v <= 1.0 for v in body["record"][name])
         for name in ("date", "matured"):
             days = [v for v in body["record"][name] if v is not None]
@@ -316,7 +337,8 @@ class TestShippedSimulated:
         assert vintage.before is vintage.panel.before is None
         assert found.at("1990-01-01") is vintage
         assert vintage.n_outcomes == vintage.coefficients.n_outcomes == 800
-        assert 0.4 < vintage.base_rate < 0.6
+        assert 0.4 < vintage.base_rate() < 0.6
+        np.testing.assert_allclose(found.record["base_rate"], vintage.base_rate(), atol=1e-6)
 
     def test_its_record_is_of_worlds_that_happened_on_no_day(self):
         record = shipped("simulated").record
