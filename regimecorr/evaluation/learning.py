@@ -170,6 +170,8 @@ def fit_vintage(
     outcome = known["structural"].to_numpy(dtype=float)[past]
     left = training.take(learn)
     states, below = left.states(), left.target < left.middle
+    if not set(OTHER_STATES) <= set(states):
+        raise EstimationError(f"There are no rows of each of the states {OTHER_STATES}.")
     coefficients = learned(
         known["p_raw"].to_numpy(dtype=float)[past],
         outcome,

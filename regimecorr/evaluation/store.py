@@ -45,8 +45,11 @@ def read_records(
         *lines, last = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as records: {error}.") from error
-    if last and not last.startswith("{"):
-        raise DataError(f"The last line of {path} is no record; use another file.")
+    if last:
+        head = f'{{"{next(iter(options))}"'
+        if not (last.startswith(head) or head.startswith(last)):
+            raise DataError(f"The last line of {path} is no record; use another file.")
+        lines += [last] if _whole(last) else []  # a half-written one is made again
     for i, line in enumerate(lines):
         row = _opened(line, f"Line {i + 1} of {path}")
         if where is not None and any(row.get(k) != v for k, v in where.items()):
@@ -67,6 +70,14 @@ def append_record(store: str | Path, row: Mapping[str, Any]) -> None:
     plain = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
     with Path(store).open("a", encoding="utf-8") as target:
         target.write(json.dumps(plain | {"seal": _seal(plain)}, allow_nan=False) + "\n")
+
+
+def _whole(line: str) -> bool:
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def _seal(row: Mapping[str, Any]) -> str:

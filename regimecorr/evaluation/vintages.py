@@ -65,8 +65,18 @@ class Vintage:
             parse_day(self.before, label="before")
 
     def base_rate(self, state: str = "divergent") -> float:
-        """Share of structural among the outcomes of a state that had matured."""
-        return self.state_rates.get(state, self.n_structural / self.n_outcomes)
+        """Share of structural among the outcomes of a state that had matured.
+
+        Raises
+        ------
+        ModelError
+            If the state is neither divergent, nor strained, nor aligned.
+        """
+        if state == "divergent":
+            return self.n_structural / self.n_outcomes
+        if state not in self.state_rates:
+            raise ModelError(f"state={state!r} has no base rate; use divergent, {OTHER_STATES}.")
+        return self.state_rates[state]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
@@ -129,6 +139,9 @@ class Calibration:
         dated = [d for d in days if d is not None]
         if not days or (len(days) > 1 and len(dated) < len(days)) or dated != sorted(set(dated)):
             raise ModelError(f"The vintages {days} must ascend in time; one alone may be undated.")
+        absent = set(RECORD) - set(self.record.columns)
+        if absent:
+            raise ModelError(f"The record lacks the columns {sorted(absent)}.")
         said = self.record[["p_structural", "base_rate"]].to_numpy(dtype=float)
         came = self.record["structural"].to_numpy(dtype=float)
         came = came[~np.isnan(came)]

@@ -145,6 +145,12 @@ class TestLastLine:
             read_records(store, OPTIONS)
         assert store.read_text(encoding="utf-8") == text
 
+    def test_that_is_whole_but_for_its_end_is_kept(self, store):
+        text = store.read_text(encoding="utf-8")
+        store.write_text(text[:-1], encoding="utf-8")
+        assert len(read_records(store, OPTIONS)) == 2
+        assert store.read_text(encoding="utf-8") == text
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -152,6 +158,7 @@ class TestLastLine:
         ("bought some, sold some", "last line of .* is no record"),
         ("date,close\n2020-01-02,100.0\n", "Line 1 of .* is no record"),
         ('{\n  "version": 1\n}\n', "Line 1 of .* is no record"),
+        ('{"my": "settings"}', "last line of .* is no record"),
     ],
 )
 def test_a_file_of_text_is_left_alone(tmp_path, text, words):

@@ -83,6 +83,8 @@ class TestVintage:
         )
         assert vintage.base_rate() == vintage.base_rate("divergent") == 0.75
         assert (vintage.base_rate("strained"), vintage.base_rate("aligned")) == (0.4, 0.1)
+        with pytest.raises(ModelError, match="'weak' has no base rate"):
+            vintage.base_rate("weak")
 
     def test_the_markets_rates_are_in_the_order_of_the_states(self, market):
         """The nearer to a divergence, the more often structural comes."""
