@@ -148,7 +148,7 @@ class TestLastLine:
     def test_that_is_whole_but_for_its_end_is_kept(self, store):
         text = store.read_text(encoding="utf-8")
         store.write_text(text[:-1], encoding="utf-8")
-        assert len(read_records(store, OPTIONS)) == 2
+        assert len(read_records(store, OPTIONS)) == 3
         assert store.read_text(encoding="utf-8") == text
 
 
