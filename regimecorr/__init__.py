@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         published_events,
     )
     from regimecorr.inference.claims.trial import test_claims
+    from regimecorr.inference.context.build import context
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
@@ -65,6 +66,7 @@ _HOME = {
     "backtest": "evaluation.backtest",
     "calibrate": "evaluation.learning",
     "carrasco_hu_ploberger": "inference.chp",
+    "context": "inference.context.build",
     "download": "data.sources",
     "episode_durations": "episodes.durations",
     "episode_pathways": "episodes.pathways",
@@ -102,6 +104,7 @@ __all__ = [
     "backtest",
     "calibrate",
     "carrasco_hu_ploberger",
+    "context",
     "datasets",
     "download",
     "episode_durations",

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from regimecorr.context.lead_lag import influence
 from regimecorr.errors import ModelError
+from regimecorr.indicators.lead_lag import influence
 from regimecorr.models.base import Array, IntArray
 
 #: Fewer rows on one side of a date do not make a test.

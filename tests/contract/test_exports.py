@@ -18,6 +18,7 @@ FUNCTIONS = (
     "backtest",
     "calibrate",
     "carrasco_hu_ploberger",
+    "context",
     "download",
     "episode_durations",
     "episode_pathways",
@@ -51,6 +52,7 @@ PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version_
 ON_A_PAIR = (
     "assess",
     "audit_levels",
+    "context",
     "episode_pathways",
     "find_episodes",
     "fisher_switching",

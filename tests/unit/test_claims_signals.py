@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regimecorr.context.momentum import macd, relative_strength
 from regimecorr.data.alignment import align
+from regimecorr.indicators.momentum import macd, relative_strength
 from regimecorr.inference.claims import signals
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.signals import TESTS, Comparison, likely_power, next_return

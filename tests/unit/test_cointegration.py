@@ -7,8 +7,8 @@ import pytest
 from statsmodels.tsa.stattools import adfuller, coint
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
-from regimecorr.context.cointegration import engle_granger, gap_unit_root, half_life, johansen
 from regimecorr.errors import DataError
+from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, half_life, johansen
 
 
 def walk(n: int, seed: int) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regimecorr.context.lead_lag import influence
 from regimecorr.errors import ModelError
+from regimecorr.indicators.lead_lag import influence
 from regimecorr.inference.known_dates import (
     change_statistic,
     known_date_test,

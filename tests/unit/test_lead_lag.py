@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from regimecorr.context.lead_lag import cross_correlation, granger
 from regimecorr.errors import DataError
+from regimecorr.indicators.lead_lag import cross_correlation, granger
 
 
 def follower(rng, n, lag, strength):

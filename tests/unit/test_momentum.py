@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regimecorr.context.momentum import (
+from regimecorr.errors import DataError
+from regimecorr.indicators.momentum import (
     exponential_average,
     macd,
     relative_strength,
     trailing_return,
 )
-from regimecorr.errors import DataError
 
 # Worksheet of StockCharts' ChartSchool, "Relative Strength Index (RSI)": closes, RSI(14).
 RSI_CLOSES = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regimecorr.context.tails import downside_beta, exceedance_correlation
 from regimecorr.errors import DataError
+from regimecorr.indicators.tails import downside_beta, exceedance_correlation
 
 
 class TestDownsideBeta:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from regimecorr.context.cointegration import johansen
-from regimecorr.context.lead_lag import CrossCorrelation, GrangerTest, cross_correlation, granger
 from regimecorr.errors import DataError
 from regimecorr.events import Basis
+from regimecorr.indicators.cointegration import johansen
+from regimecorr.indicators.lead_lag import CrossCorrelation, GrangerTest, cross_correlation, granger
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import later_returns

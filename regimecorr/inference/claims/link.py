@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from regimecorr.context.momentum import trailing_return
 from regimecorr.events import Basis, legs
+from regimecorr.indicators.momentum import trailing_return
 from regimecorr.inference.claims import risk_appetite, stress
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap
 from regimecorr.inference.claims.sample import ClaimSample

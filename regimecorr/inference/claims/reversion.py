@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import lfilter
 
-from regimecorr.context.cointegration import engle_granger, gap_unit_root, half_life, johansen
 from regimecorr.data.windows import Window, Windows, resolve
 from regimecorr.events import Array, Basis
 from regimecorr.formatting import MISSING, day, percent, signed
+from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, half_life, johansen
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,

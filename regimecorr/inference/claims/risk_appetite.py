@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from regimecorr.context.momentum import trailing_return
 from regimecorr.events import Basis
+from regimecorr.indicators.momentum import trailing_return
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, missing
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import (

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from regimecorr.context.momentum import macd, relative_strength, trailing_return
 from regimecorr.data.alignment import AlignedPair
 from regimecorr.data.windows import Window, first_rows, resolve, window_size
 from regimecorr.data.windows import in_words as window_in_words
 from regimecorr.events import Basis, DivergenceRule, legs, series_on_basis, state_history
+from regimecorr.indicators.momentum import macd, relative_strength, trailing_return
 from regimecorr.inference.blocks import block_length, resampled_rows
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap, upper_tail
 from regimecorr.inference.claims.sample import ClaimSample

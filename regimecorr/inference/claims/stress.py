@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from regimecorr.context.tails import downside_beta, exceedance_correlation
 from regimecorr.events import Basis, legs
+from regimecorr.indicators.tails import downside_beta, exceedance_correlation
 from regimecorr.inference.claims.evidence import ClaimTest, Evidence, from_bootstrap
 from regimecorr.inference.claims.sample import ClaimSample
 from regimecorr.inference.claims.weights import (

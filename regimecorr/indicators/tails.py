@@ -54,7 +54,7 @@ def downside_beta(
 
     Examples
     --------
-    >>> from regimecorr.context.tails import downside_beta
+    >>> from regimecorr.indicators.tails import downside_beta
     >>> asset, benchmark = [1.0, -3.0, -5.0, -6.0], [2.0, -1.0, -2.0, -3.0]
     >>> float(downside_beta(asset, benchmark, 0.0).round(3))
     2.214
@@ -100,7 +100,7 @@ def exceedance_correlation(
 
     Examples
     --------
-    >>> from regimecorr.context.tails import exceedance_correlation
+    >>> from regimecorr.indicators.tails import exceedance_correlation
     >>> exceedance_correlation([-1.0, -2.0, -3.0, 4.0], [-2.0, -4.0, -6.0, 1.0], 0.0, 0.0).round(6)
     np.float64(1.0)
     """

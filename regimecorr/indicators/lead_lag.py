@@ -90,7 +90,7 @@ def influence(x: Array, y: Array) -> tuple[Array, Array]:
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.lead_lag import influence
+    >>> from regimecorr.indicators.lead_lag import influence
     >>> r, moved = influence(np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, -1.0, -1.0, 1.0]))
     >>> float(r), moved.tolist()
     (0.0, [1.0, 1.0, -1.0, -1.0])
@@ -132,7 +132,7 @@ def cross_correlation(
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.lead_lag import cross_correlation
+    >>> from regimecorr.indicators.lead_lag import cross_correlation
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal(500)
     >>> y = 0.5 * np.roll(x, 3) + rng.standard_normal(500)
@@ -213,7 +213,7 @@ def granger(
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.lead_lag import granger
+    >>> from regimecorr.indicators.lead_lag import granger
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal(500)
     >>> y = 0.3 * np.roll(x, 2) + rng.standard_normal(500)

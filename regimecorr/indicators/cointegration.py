@@ -127,7 +127,7 @@ def engle_granger(log_prices: Array) -> UnitRootTest:
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.cointegration import engle_granger
+    >>> from regimecorr.indicators.cointegration import engle_granger
     >>> rng = np.random.default_rng(0)
     >>> walk = np.cumsum(0.01 * rng.standard_normal(800))
     >>> tied = np.column_stack([walk + 0.02 * rng.standard_normal(800), walk])
@@ -166,7 +166,7 @@ def gap_unit_root(gap: Array) -> UnitRootTest:
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.cointegration import gap_unit_root
+    >>> from regimecorr.indicators.cointegration import gap_unit_root
     >>> walk = np.cumsum(np.random.default_rng(1).standard_normal(500))
     >>> gap_unit_root(walk).pvalue > 0.05
     True
@@ -203,7 +203,7 @@ def johansen(log_prices: Array, lags: int = 1) -> TraceTest:
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.cointegration import johansen
+    >>> from regimecorr.indicators.cointegration import johansen
     >>> rng = np.random.default_rng(0)
     >>> walk = np.cumsum(0.01 * rng.standard_normal(800))
     >>> johansen(np.column_stack([walk + 0.02 * rng.standard_normal(800), walk])).rank
@@ -286,7 +286,7 @@ def half_life(
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.cointegration import half_life
+    >>> from regimecorr.indicators.cointegration import half_life
     >>> walk = np.cumsum(np.random.default_rng(1).standard_normal(500))
     >>> half_life(walk).upper
     inf

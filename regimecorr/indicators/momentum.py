@@ -59,7 +59,7 @@ def exponential_average(values: npt.ArrayLike, span: int) -> Array:
 
     Examples
     --------
-    >>> from regimecorr.context.momentum import exponential_average
+    >>> from regimecorr.indicators.momentum import exponential_average
     >>> exponential_average([1.0, 2.0, 3.0, 5.0], 3)
     array([nan, nan, 2. , 3.5])
     """
@@ -96,7 +96,7 @@ def relative_strength(prices: npt.ArrayLike, span: int = 14) -> Array:
 
     Examples
     --------
-    >>> from regimecorr.context.momentum import relative_strength
+    >>> from regimecorr.indicators.momentum import relative_strength
     >>> relative_strength([10.0, 11.0, 10.5, 11.5], span=2).round(2)
     array([  nan,   nan, 66.67, 85.71])
     """
@@ -138,7 +138,7 @@ def macd(prices: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9)
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.momentum import macd
+    >>> from regimecorr.indicators.momentum import macd
     >>> found = macd(np.arange(60.0))
     >>> bool(abs(found.line[-1] - 7.0) < 1e-9), int(np.isnan(found.signal).sum())
     (True, 33)
@@ -156,7 +156,7 @@ def trailing_return(prices: npt.ArrayLike, rows: int) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from regimecorr.context.momentum import trailing_return
+    >>> from regimecorr.indicators.momentum import trailing_return
     >>> trailing_return(np.exp([0.0, 0.1, 0.3]), 2)
     array([nan, nan, 0.3])
     """

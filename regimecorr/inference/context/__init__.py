@@ -1,0 +1,1 @@
+"""The context of a pair, kept apart from the probability: made here, from indicators and events."""

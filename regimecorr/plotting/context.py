@@ -1,0 +1,267 @@
+"""The context of a pair, drawn from its frames."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from regimecorr.plotting.panels import plot_prices
+from regimecorr.plotting.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    SILVER,
+    VERMILLION,
+    axes_or_new,
+    legend_above,
+    literal,
+    new_figure,
+    style,
+)
+
+__all__ = [
+    "plot_beta",
+    "plot_conditional",
+    "plot_context",
+    "plot_gap",
+    "plot_momentum",
+    "plot_percent",
+]
+
+_LEGS = (("asset", BLUE), ("benchmark", ORANGE))
+#: Oscillators of more rows than a year are a smear.
+_MOMENTUM_ROWS = 252
+#: Above this, changes are drawn on a scale that is logarithmic beyond 100 %.
+_STEEP = 3.0
+
+
+def plot_percent(frame: pd.DataFrame, title: str, *, ax: Axes | None = None) -> Axes:
+    """Draw changes of both legs in percent: year-over-year returns or drawdowns.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, 2)
+        Changes by date (0.1 is 10 %); asset first.
+    title : str
+        What they are.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = axes_or_new(ax, 6.0, 2.4)
+        for name, (_, color) in zip(frame.columns, _LEGS, strict=True):
+            ax.plot(frame.index, frame[name], color=color, label=literal(str(name)))
+        ax.axhline(0.0, color=INK, linewidth=0.9)
+        if float(frame.max().max()) > _STEEP:
+            ax.set_yscale("symlog", linthresh=1.0)
+            ax.minorticks_off()
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        ax.set_ylabel("percent")
+        ax.set_title(title)
+        legend_above(ax, 2)
+        return ax
+
+
+def plot_momentum(
+    momentum: pd.DataFrame, figure: str, names: tuple[str, str], *, ax: Axes | None = None
+) -> Axes:
+    """Draw one figure of momentum of both legs, over the last 252 rows.
+
+    Parameters
+    ----------
+    momentum : DataFrame
+        By date, ``asset_rsi``, ``benchmark_rsi``, ``asset_macd_percent`` and
+        ``benchmark_macd_percent``.
+    figure : {"rsi", "macd_percent"}
+        Which.
+    names : tuple of str
+        Names of asset and benchmark.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = axes_or_new(ax, 6.0, 2.4)
+        for name, (leg, color) in zip(names, _LEGS, strict=True):
+            column = momentum[f"{leg}_{figure}"].iloc[-_MOMENTUM_ROWS:]
+            ax.plot(column.index, column, color=color, label=literal(name))
+        if figure == "rsi":
+            ax.axhspan(30.0, 70.0, color=PALE, alpha=0.6, linewidth=0)
+            ax.set_ylim(0.0, 100.0)
+            ax.set_ylabel("RSI")
+            ax.set_title("RSI, last 252 rows")
+        else:
+            ax.axhline(0.0, color=INK, linewidth=0.9)
+            ax.set_ylabel("% of slow average")
+            ax.set_title("MACD, last 252 rows")
+        legend_above(ax, 2)
+        return ax
+
+
+def plot_beta(beta: pd.DataFrame, windows: tuple[int, int], *, ax: Axes | None = None) -> Axes:
+    """Draw both rolling betas, the long one with two standard errors on either side.
+
+    Parameters
+    ----------
+    beta : DataFrame
+        By date, ``short``, ``long`` and ``long_error``.
+    windows : tuple of int
+        Rows of the short and of the long window.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = axes_or_new(ax, 6.0, 2.4)
+        low, high = (beta["long"] + k * beta["long_error"] for k in (-2.0, 2.0))
+        ax.fill_between(beta.index, low, high, color=BLUE, alpha=0.2, linewidth=0)
+        ax.plot(beta.index, beta["long"], color=BLUE, label=f"{windows[1]} rows, two errors")
+        ax.plot(beta.index, beta["short"], color=VERMILLION, linewidth=0.9,
+                label=f"{windows[0]} rows")  # fmt: skip
+        ax.axhline(0.0, color=INK, linewidth=0.9)
+        ax.set_ylabel("beta")
+        ax.set_title("Rolling beta")
+        legend_above(ax, 2)
+        return ax
+
+
+def plot_gap(gap: pd.DataFrame, opens: float, *, ax: Axes | None = None) -> Axes:
+    """Draw the z-score of the log-price gap.
+
+    Parameters
+    ----------
+    gap : DataFrame
+        By date, ``z``.
+    opens : float
+        Size at which a gap opens for the record.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = axes_or_new(ax, 6.0, 2.4)
+        ax.axhspan(-0.5, 0.5, color=PALE, alpha=0.8, linewidth=0)
+        for level in (-opens, opens):
+            ax.axhline(level, color=GREY, linestyle=":", linewidth=1.0)
+        ax.plot(gap.index, gap["z"], color=VERMILLION, linewidth=1.0)
+        ax.set_ylabel("z-score")
+        ax.set_title("Log-price gap (closed in the band)")
+        return ax
+
+
+def plot_conditional(conditional: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the correlation of returns in both states of each series, with intervals.
+
+    Parameters
+    ----------
+    conditional : DataFrame
+        Indexed by series and state (``high``, ``low``): ``correlation``, ``lower``, ``upper`` and
+        ``rows``.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    series = list(dict.fromkeys(conditional.index.get_level_values(0)))
+    with style():
+        ax = axes_or_new(ax, 6.0, 1.0 + 0.4 * len(series))
+        for state, color, shift in (("high", VERMILLION, -0.16), ("low", BLUE, 0.16)):
+            rows = conditional.xs(state, level=1).loc[series]
+            places = [i + shift for i in range(len(series))]
+            ax.hlines(places, rows["lower"], rows["upper"], color=color, linewidth=1.8)
+            ax.plot(rows["correlation"], places, "o", color=color, markersize=4.5, label=state)
+            for place, n in zip(places, rows["rows"], strict=True):
+                ax.annotate(
+                    f"{int(n)}",
+                    (1.01, place),
+                    xycoords=("axes fraction", "data"),
+                    va="center",
+                    fontsize=7.5,
+                    color=color,
+                )
+        ax.axvline(0.0, color=SILVER, linewidth=0.9)
+        ax.set_yticks(range(len(series)), [literal(str(name)) for name in series])
+        ax.set_ylim(len(series) - 0.5, -0.5)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("correlation of returns (right: rows in the state)")
+        ax.set_title("Correlation by state at the close before")
+        legend_above(ax, 2)
+        return ax
+
+
+def plot_context(
+    overlay: pd.DataFrame,
+    year_over_year: pd.DataFrame,
+    momentum: pd.DataFrame,
+    drawdown: pd.DataFrame,
+    beta: pd.DataFrame,
+    gap: pd.DataFrame,
+    conditional: pd.DataFrame,
+    *,
+    gap_opens: float = 2.0,
+    windows: tuple[int, int] = (90, 252),
+    simulated: bool = False,
+) -> Figure:
+    """Draw the context of a pair on one figure.
+
+    Parameters
+    ----------
+    overlay, year_over_year, momentum, drawdown, beta, gap, conditional : DataFrame
+        The frames of a `Context`; ``conditional`` may be empty, and its panel is left out then.
+    gap_opens : float, default 2.0
+        Size of the z-score at which a gap opens for the record.
+    windows : tuple of int, default (90, 252)
+        Rows of both betas.
+    simulated : bool, default False
+        Whether the prices are simulated; the title says so.
+
+    Returns
+    -------
+    Figure
+        Not known to pyplot; write it with ``figure.savefig``.
+    """
+    names = (str(overlay.columns[0]), str(overlay.columns[1]))
+    n_series = len(conditional) // 2
+    with style():
+        figure = new_figure(11.0, 8.6 + (0.9 + 0.32 * n_series if n_series else 0.0))
+        heights = [1.3, 1.0, 1.0, 1.0] + ([0.4 + 0.16 * n_series] if n_series else [])
+        grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
+        top = figure.add_subplot(grid[0, :])
+        plot_prices(overlay, ax=top)
+        panels = [figure.add_subplot(grid[1 + i // 2, i % 2]) for i in range(6)]
+        plot_percent(year_over_year, "Year over year", ax=panels[0])
+        plot_percent(drawdown, "Drawdown", ax=panels[1])
+        plot_momentum(momentum, "rsi", names, ax=panels[2])
+        plot_momentum(momentum, "macd_percent", names, ax=panels[3])
+        plot_beta(beta, windows, ax=panels[4])
+        plot_gap(gap, gap_opens, ax=panels[5])
+        if n_series:
+            plot_conditional(conditional, ax=figure.add_subplot(grid[4, :]))
+        title = (
+            f"Context of {literal(names[0])} / {literal(names[1])}, {overlay.index[-1]:%Y-%m-%d}"
+        )
+        color = VERMILLION if simulated else INK
+        text = f"SIMULATED  {title}" if simulated else title
+        figure.suptitle(text, fontsize=13, fontweight="bold", color=color)
+        # Ticks made here have this style wherever the caller saves the figure.
+        figure.draw_without_rendering()
+        return figure
