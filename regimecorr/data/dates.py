@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _COMPACT = re.compile(r"(?:19|20)\d{6}")
 _NUMERIC = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{4}")
 _MONTH = re.compile(r"\b[A-Za-z]{3,9}\b.*\d{4}")
 _NAMED = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%B-%Y")
+_MANY = 1_000
 _ISO_REMEDY = "write the dates as ISO dates such as 2020-02-01"
 
 
@@ -85,6 +87,11 @@ def parse_dates(values: pd.Index | pd.Series, *, label: str) -> ParsedDates | No
         return _from_stamps(pd.DatetimeIndex(values))
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_float_dtype(values.dtype):
         return None
+    if len(values) >= _MANY and pd.api.types.infer_dtype(values, skipna=True) == "string":
+        # Each text once: in a long table every day stands there for every asset.
+        codes, unique = pd.factorize(values)
+        if 2 * len(unique) < len(values):
+            return _repeat(parse_dates(pd.Series(unique, dtype=object), label=label), codes)
     items: list[Any] = list(values.tolist())
     if pd.api.types.is_integer_dtype(values.dtype):
         texts = ["" if pd.isna(item) else str(item) for item in items]
@@ -137,7 +144,9 @@ def parse_day(value: str | dt.date | np.datetime64, *, label: str) -> pd.Timesta
     return day
 
 
-def order_days(days: pd.DatetimeIndex, *, label: str) -> bool:
+def order_days(
+    days: pd.DatetimeIndex, *, label: str, remedy: str = "with prices.sort_index()"
+) -> bool:
     """Check that days are complete, unique and in order.
 
     Parameters
@@ -146,6 +155,8 @@ def order_days(days: pd.DatetimeIndex, *, label: str) -> bool:
         As read, before any sorting.
     label : str
         Name of the column for messages.
+    remedy : str, default="with prices.sort_index()"
+        How to sort, for messages.
 
     Returns
     -------
@@ -188,8 +199,17 @@ def order_days(days: pd.DatetimeIndex, *, label: str) -> bool:
     raise UnsortedDatesError(
         f"{days[place]:%Y-%m-%d} (row {place + 1}) in {label} follows {days[place - 1]:%Y-%m-%d}; "
         f"dates must run strictly forward or strictly backward. Check that row for swapped day "
-        f"and month, then sort with prices.sort_index()."
+        f"and month, then sort {remedy}."
     )
+
+
+def _repeat(parsed: ParsedDates | None, codes: np.ndarray) -> ParsedDates | None:
+    """Put the dates of single texts where these stand; -1 is an empty field."""
+    if parsed is None:
+        return None
+    days = parsed.days.to_numpy()[codes]
+    days[codes < 0] = np.datetime64("NaT", "us")
+    return dataclasses.replace(parsed, days=pd.DatetimeIndex(days))
 
 
 def _empty(item: object) -> bool:

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from regimecorr.data.cache import Cache, CacheEntry
 from regimecorr.data.dates import parse_dates, parse_day
 from regimecorr.data.prices import check_names, load_prices
 from regimecorr.data.providers import Source, describe_source
+from regimecorr.data.responses import BusyError
 from regimecorr.errors import (
     DataError,
     DownloadError,
@@ -35,6 +36,12 @@ Day: TypeAlias = str | dt.date | None
 
 #: A series whose newest close is older than this is probably discontinued.
 _DORMANT = dt.timedelta(days=14)
+#: How much further than the clock the beginning of a history may move on.
+_MOVING = pd.Timedelta(days=31)
+#: Share of the days of a cached history that a new one may lack: corrections take out a few.
+_MOST_MISSING = 0.05
+#: Seconds; who wants to be left alone for longer is not waited for.
+_LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +124,15 @@ def fetch_all(
     failed: list[str] = []
     names = _tickers(tickers)
     for ticker in names:
-        stored = _newest(cache, ticker, sources)
+        entries = {source.name: cache.load(ticker, source.name) for source in sources}
+        present = [entry for entry in entries.values() if entry is not None]
+        stored = max(present, key=lambda entry: entry.retrieved, default=None)
         now = clock.now()
         if stored is not None and not request.refresh and _fresh(stored, request.max_age, now):
             found[ticker] = stored
             continue
         reasons: list[str] = []
-        fetched = _fetch(ticker, sources, request, cache, clock, reasons)
+        fetched = _fetch(ticker, sources, request, cache, entries, clock, reasons)
         if fetched is not None:
             found[ticker] = fetched
         elif stored is not None:
@@ -145,6 +154,7 @@ def _fetch(
     sources: Iterable[Source],
     request: Request,
     cache: Cache,
+    entries: Mapping[str, CacheEntry | None],
     clock: Clock,
     reasons: list[str],
 ) -> CacheEntry | None:
@@ -154,6 +164,7 @@ def _fetch(
             raw = _ask(source, ticker, request, clock)
             now = clock.now()
             prices = _checked(raw, ticker, source.name, now)
+            _check_continues(prices, entries[source.name], now)
         except OSError as error:
             reasons.append(f"{source.name}: {error}")
             logger.info("%s from %s failed: %s", ticker, source.name, error)
@@ -184,10 +195,11 @@ def _ask(source: Source, ticker: str, request: Request, clock: Clock) -> pd.Seri
         except SourceRefusedError:
             raise
         except OSError as error:
-            if attempt >= request.retries:
+            asked = error.retry_after if isinstance(error, BusyError) else 0.0
+            if attempt >= request.retries or asked > _LONGEST_WAIT:
                 raise
             # Chance keeps many users from coming back in the same moment.
-            delay = 2.0**attempt * (0.5 + clock.chance())
+            delay = asked + 2.0**attempt * (0.5 + clock.chance())
             logger.info("%s: %s; again in %.1f s", source.name, error, delay)
             clock.sleep(delay)
             attempt += 1
@@ -215,9 +227,29 @@ def _checked(raw: object, ticker: str, source: str, now: dt.datetime) -> pd.Seri
     return checked.rename(ticker)
 
 
-def _newest(cache: Cache, ticker: str, sources: Iterable[Source]) -> CacheEntry | None:
-    entries = [cache.load(ticker, source.name) for source in sources]
-    return max((e for e in entries if e is not None), key=lambda e: e.retrieved, default=None)
+def _check_continues(prices: pd.Series, entry: CacheEntry | None, now: dt.datetime) -> None:
+    """Refuse an answer that lacks what the same source delivered before.
+
+    A table that was cut at the end of a row looks whole. The beginning of a history may move on
+    with the clock: some sources keep ten years.
+    """
+    if entry is None:
+        return
+    old = entry.prices
+    moved = pd.Timedelta(max(now - entry.retrieved, dt.timedelta(0))) + _MOVING
+    expected = old.loc[prices.index[0] :].index
+    missing = len(expected.difference(prices.index))
+    lost = ""
+    if prices.index[-1] < old.index[-1]:
+        lost = f"ends on {prices.index[-1]:%Y-%m-%d}, the cached one on {old.index[-1]:%Y-%m-%d}"
+    elif prices.index[0] > old.index[0] + moved:
+        lost = f"begins on {prices.index[0]:%Y-%m-%d}, the cached one on {old.index[0]:%Y-%m-%d}"
+    elif missing > _MOST_MISSING * len(expected):
+        lost = f"lacks {missing} of {len(expected)} days of the cached one"
+    if lost:
+        raise DownloadError(
+            f"truncated: the history {lost}; delete the cached one if the source now has less"
+        )
 
 
 def _fresh(entry: CacheEntry, limit: dt.timedelta, now: dt.datetime) -> bool:
@@ -257,7 +289,7 @@ def _table(found: dict[str, CacheEntry], start: Day, end: Day) -> pd.DataFrame:
             source=", ".join(names),
             kind="download",
             notes=notes,
-            earlier={"tickers": records},
+            earlier={"tickers": records, "price": {"field": "close", "adjusted": False}},
         )
     }
     return result

@@ -77,7 +77,10 @@ class HttpGet(Protocol):
     """Fetch a text over HTTP."""
 
     def __call__(self, url: str, params: Mapping[str, str], timeout: float) -> str:
-        """Return the body, or raise OSError."""
+        """Return the body, or raise OSError.
+
+        A body that is known to be complete ends in a line break.
+        """
         ...
 
 
@@ -209,7 +212,9 @@ class StooqSource:
         """Deliver closes; a plain US ticker such as IWM is asked for as iwm.us."""
         plain = re.fullmatch(r"[A-Z]{1,5}", ticker) is not None
         symbol = f"{ticker.lower()}.us" if plain else _mapped(ticker, self.symbols, self.name)
-        params = {"s": symbol, "i": "d"}
+        # Stooq counts dividends into its prices unless told otherwise: each digit of "o" switches
+        # off one kind of adjustment, the first for splits, the second for dividends.
+        params = {"s": symbol, "i": "d", "o": "0100000"}
         return read_table(
             self.get("https://stooq.com/q/d/l/", params, timeout),
             date=("date",),

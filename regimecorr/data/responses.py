@@ -6,12 +6,68 @@ import csv
 import io
 import json
 import re
+from email.utils import parsedate_to_datetime
 
 import pandas as pd
 
 from regimecorr.errors import DownloadError, SourceRefusedError
 
-__all__ = ["check_text", "read_chart", "read_table"]
+__all__ = ["BusyError", "check_text", "read_chart", "read_retry_after", "read_table"]
+
+
+class BusyError(DownloadError):
+    """A source wants to be left alone for a while.
+
+    Cause: too many requests, or maintenance.
+    Remedy: ask again later; `download` waits by itself when it is a minute or less.
+
+    Parameters
+    ----------
+    message : str
+        What was met.
+    retry_after : float
+        Seconds.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def read_retry_after(value: str | None, answered: str | None) -> float | None:
+    """Read the header Retry-After.
+
+    Parameters
+    ----------
+    value : str or None
+        Seconds, or the moment as an HTTP date.
+    answered : str or None
+        The header Date of the same answer: the server's own clock, from which a moment is counted.
+
+    Returns
+    -------
+    float or None
+        Seconds, not negative; None where nothing readable is there.
+
+    Examples
+    --------
+    >>> from regimecorr.data.responses import read_retry_after
+    >>> read_retry_after("30", None)
+    30.0
+    >>> now, then = "Thu, 01 Feb 2024 12:00:00 GMT", "Thu, 01 Feb 2024 12:00:45 GMT"
+    >>> read_retry_after(then, now)
+    45.0
+    """
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}\s*", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+        begin = parsedate_to_datetime(answered or "")
+        return max((moment - begin).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None  # no date, or one without a zone beside one with
 
 
 def check_text(text: str, *, source: str, ticker: str) -> str:
@@ -49,7 +105,7 @@ def read_table(
     Parameters
     ----------
     text : str
-        The body.
+        The body, with a line break at its end.
     date, close : tuple of str
         Accepted headers of the two columns, lower case; the first that is there is taken.
     source, ticker : str
@@ -76,6 +132,11 @@ def read_table(
         shown = ", ".join(rows[0])[:80]
         raise SourceRefusedError(f"{source} sent no table of closes for {ticker}: {shown!r}")
     short = next((n for n, row in enumerate(rows) if len(row) != len(header)), None)
+    if short is None and not text.endswith("\n"):
+        raise DownloadError(
+            f"{source} sent a table for {ticker} whose last row may be cut off: "
+            f"{','.join(rows[-1])[:80]!r}"
+        )
     if short is not None:
         raise DownloadError(
             f"{source} sent a truncated table for {ticker}: row {short} of {len(rows) - 1} has "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import logging
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,11 +26,18 @@ from regimecorr.data.providers import (
     StooqSource,
     YahooChartSource,
 )
+from regimecorr.data.responses import BusyError, read_retry_after
 from regimecorr.errors import DataError, DownloadError, SourceRefusedError
 
 __all__ = ["Source", "SourceChoice", "YahooSource", "download", "http_get"]
 
 SourceChoice: TypeAlias = str | Source | Sequence[str | Source] | None
+
+#: Times the timeout after which an answer that comes drop by drop is given up.
+_WHOLE = 6.0
+#: Bytes; the longest history of a provider has a few hundred thousand.
+_LARGEST = 50_000_000
+_PART = 65_536
 
 
 def http_get(url: str, params: Mapping[str, str], timeout: float) -> str:
@@ -42,19 +50,24 @@ def http_get(url: str, params: Mapping[str, str], timeout: float) -> str:
     params : mapping of str to str
         Query parameters.
     timeout : float
-        Seconds to wait for an answer.
+        Seconds to wait for a connection and for every further part of the answer; all of it must
+        be there within six times as many.
 
     Returns
     -------
     str
-        The body as UTF-8 text.
+        The body as UTF-8 text. It ends in a line break where the server said how long it is and
+        all of it came; otherwise it ends as it came and may have been cut off.
 
     Raises
     ------
     SourceRefusedError
         A status that will not change, such as 403 or 404.
+    BusyError
+        Status 429 or 503, with the seconds after which the server wants to be asked again.
     DownloadError
-        No connection, a passing status (429, 5xx), or a body that was cut off.
+        No connection, another passing status, a body that was cut off, too slow or too long, or
+        no text.
     """
     query = f"?{urllib.parse.urlencode(params)}" if params else ""
     address = urllib.parse.quote(url, safe=":/") + query
@@ -62,21 +75,51 @@ def http_get(url: str, params: Mapping[str, str], timeout: float) -> str:
     # Several providers turn away the default name of Python's client.
     headers = {"User-Agent": "Mozilla/5.0 (compatible; regimecorr)", "Accept": "*/*"}
     request = urllib.request.Request(address, headers=headers)
+    deadline = time.monotonic() + _WHOLE * timeout
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
-            body: bytes = answer.read()
-        return body.decode("utf-8")
+            body, whole = _read_body(answer, host, deadline)
+        text = body.decode("utf-8")
     except urllib.error.HTTPError as error:
         with error:
-            passing = error.code in (408, 425, 429) or error.code >= 500
-            kind = DownloadError if passing else SourceRefusedError
-            raise kind(f"{host} answered {error.code} {error.reason}") from error
+            raise _status(error, host) from error
     except http.client.HTTPException as error:
         raise DownloadError(f"the answer of {host} was cut off ({error!r})") from error
     except UnicodeDecodeError as error:
         raise DownloadError(f"the answer of {host} is not text") from error
+    except DownloadError:
+        raise
     except OSError as error:
         raise DownloadError(f"no connection to {host} ({error})") from error
+    return text if not whole or text.endswith("\n") else text + "\n"
+
+
+def _read_body(answer: http.client.HTTPResponse, host: str, deadline: float) -> tuple[bytes, bool]:
+    """Read an answer part by part; tell whether its end is known."""
+    parts: list[bytes] = []
+    size = 0
+    while part := answer.read1(_PART):
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST:
+            raise DownloadError(f"the answer of {host} is longer than {_LARGEST:,} bytes")
+        if time.monotonic() > deadline:
+            raise DownloadError(f"the answer of {host} is too slow ({size:,} bytes had come)")
+    # Reading by parts, Python's client says nothing of a connection that is closed too early.
+    if answer.length:
+        raise http.client.IncompleteRead(b"".join(parts), answer.length)
+    return b"".join(parts), answer.chunked or answer.length is not None
+
+
+def _status(error: urllib.error.HTTPError, host: str) -> DownloadError:
+    """Make an error of an answer that is none."""
+    told = f"{host} answered {error.code} {error.reason}"
+    if error.code in (429, 503):
+        seconds = read_retry_after(error.headers.get("Retry-After"), error.headers.get("Date"))
+        if seconds is not None:
+            return BusyError(f"{told} and wants to be asked again after {seconds:.0f} s", seconds)
+    passing = error.code in (408, 425, 429) or error.code >= 500
+    return DownloadError(told) if passing else SourceRefusedError(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +224,11 @@ def download(
         First and last day of the result, both included. The whole history is fetched and cached
         in any case, so that one entry serves every span.
     timeout : float, default=10.0
-        Seconds to wait for each answer.
+        Seconds to wait for each answer to begin and to go on; six times as many for all of it.
     retries : int, default=2
         How often a source is asked again after a passing failure, after about 1, 2, 4 ...
-        seconds. 0 asks once.
+        seconds, or later if it says so; one that wants to be left alone for more than a minute
+        is not asked again. 0 asks once.
     max_age : str or timedelta, default="12h"
         Cached closes up to this age are used without asking.
     refresh : bool, default=False
@@ -198,7 +242,8 @@ def download(
     DataFrame of shape (n_days, n_tickers)
         Closes adjusted for splits but not for dividends, NaN where a ticker has none that day,
         checked as by `load_prices`; `attrs["provenance"]` tells the source and the moment of
-        each ticker. Days not yet over in UTC are left out: their last price is no close.
+        each ticker. Days not yet over in UTC are left out: their last price is no close. What is
+        cached is only replaced by a complete answer that reaches as far.
 
     Raises
     ------

@@ -12,14 +12,15 @@ import pandas as pd
 
 from regimecorr.errors import InfinitePriceError, MissingValuesError, NonNumericPriceError
 
-__all__ = ["to_float"]
+__all__ = ["MISSING", "filled", "to_float"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _PLAIN = frozenset("0123456789+-.eE ")
 _TRUTH = (bool, np.bool_)
 _REAL = (numbers.Real, decimal.Decimal)
-_MISSING = frozenset({"", "nan", "NaN", "NAN"})
+#: Text fields that hold no price.
+MISSING = frozenset({"", "nan", "NaN", "NAN"})
 
 
 def to_float(column: pd.Series, *, name: str, days: pd.DatetimeIndex) -> np.ndarray:
@@ -69,11 +70,24 @@ def to_float(column: pd.Series, *, name: str, days: pd.DatetimeIndex) -> np.ndar
     return values
 
 
+def filled(column: pd.Series) -> np.ndarray:
+    """Tell of every row whether it holds anything, shape (n_rows,)."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return np.array(column.notna(), dtype=bool)
+    return np.array([not _empty(item) for item in column.tolist()], dtype=bool)
+
+
+def _empty(item: object) -> bool:
+    if isinstance(item, str):
+        return item.strip() in MISSING
+    return item is None or item is pd.NA or item is pd.NaT or item != item
+
+
 def _from_fields(fields: list[Any], name: str, days: pd.DatetimeIndex) -> np.ndarray:
     # float() alone also takes "1_000" and "infinity", so the characters decide whether it may
     # read the whole column at once; a long CSV is read five times faster that way.
     if all(isinstance(item, str) for item in fields):
-        texts = ["nan" if item.strip() in _MISSING else item for item in fields]
+        texts = ["nan" if item.strip() in MISSING else item for item in fields]
         if _PLAIN.issuperset("".join(text for text in texts if text != "nan")):
             try:
                 return np.array([float(text) for text in texts])
@@ -85,7 +99,7 @@ def _from_fields(fields: list[Any], name: str, days: pd.DatetimeIndex) -> np.nda
 def _one(item: object, name: str, day: pd.Timestamp) -> float:
     if isinstance(item, str):
         text = item.strip()
-        if text in _MISSING:
+        if text in MISSING:
             return float("nan")
         if _NUMBER.fullmatch(text):
             return float(text)

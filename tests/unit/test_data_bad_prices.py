@@ -132,8 +132,8 @@ class TestBadValues:
             load_prices(given, columns=["eht"])
 
     def test_levels_of_columns(self) -> None:
-        given = pd.concat({"Close": frame()}, axis=1)
-        with pytest.raises(errors.DataError, match="2 levels of columns"):
+        given = pd.concat({"x": pd.concat({"Close": frame()}, axis=1)}, axis=1)
+        with pytest.raises(errors.DataError, match="3 levels of columns; the limit is two"):
             load_prices(given)
 
     def test_no_rows_no_columns(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -96,6 +98,48 @@ def test_interrupted_write_leaves_the_old_entry(
     assert entry is not None
     assert entry.prices.tolist() == [1.0, 2.0]
     assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
+
+
+KILLED = """
+import datetime as dt, os, sys, time
+import pandas as pd
+from pathlib import Path
+from regimecorr.data.cache import Cache
+
+calls = 0
+def fsync(number):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[2]):
+        print("half written", flush=True)
+        time.sleep(600)
+
+os.fsync = fsync
+days = pd.date_range("2024-01-02", periods=2, name="date")
+Cache(Path(sys.argv[1])).store(
+    pd.Series([3.0, 4.0], days), ticker="^RUT", source="desk", retrieved=dt.datetime.now(dt.UTC)
+)
+"""
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_killed_process_leaves_the_old_entry(tmp_path: Path, step: int) -> None:
+    cache = Cache(tmp_path)
+    store(cache, 1.0, 2.0)
+    line = [sys.executable, "-P", "-c", KILLED, str(tmp_path), str(step)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "half written"
+        process.kill()
+    assert process.returncode != 0
+    entry = cache.load("^RUT", "desk")
+    assert entry is not None
+    assert entry.prices.tolist() == [1.0, 2.0]
+    store(cache, 5.0, 6.0)
+    entry = cache.load("^RUT", "desk")
+    assert entry is not None
+    assert entry.prices.tolist() == [5.0, 6.0]
+    assert len(list(tmp_path.glob("*.csv"))) == 1
 
 
 def damage(tmp_path: Path, how: str) -> None:

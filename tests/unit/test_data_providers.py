@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import logging
+import pickle
 import sys
 import types
 import urllib.error
@@ -20,9 +21,11 @@ import pandas as pd
 import pytest
 
 from regimecorr import errors
+from regimecorr.data import sources
 from regimecorr.data.cache import Cache
 from regimecorr.data.fetching import Clock, Request, fetch_all
 from regimecorr.data.providers import CboeSource, FredSource, Source, StooqSource, YahooChartSource
+from regimecorr.data.responses import BusyError, read_retry_after
 from regimecorr.data.sources import YahooSource, http_get
 
 Ask = Callable[[str, Source], pd.DataFrame]
@@ -117,7 +120,8 @@ class TestProviders:
         log: list[tuple[str, dict[str, str]]] = []
         text = "Date,Open,High,Low,Close,Volume\n2024-01-31,1,1,1,2.5,9\n"
         assert ask(ticker, StooqSource(answer(text, log)))[ticker].tolist() == [2.5]
-        assert log[0][1] == {"s": symbol, "i": "d"}
+        # Without "o" the closes of Stooq are adjusted for dividends and those of Yahoo are not.
+        assert log[0][1] == {"s": symbol, "i": "d", "o": "0100000"}
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -128,6 +132,7 @@ class TestProviders:
             ("Date,Close\n", "no rows"),
             ("Date,Open,Close\n2024-01-30,1,1\n2024-01-", "truncated table.*row 2 of 2"),
             ("  \n", "empty answer"),
+            ("Date,Open,Close\n2024-01-30,1,1\n2024-01-31,1,19", "last row may be cut off.*1,19"),
         ],
     )
     def test_text_failures(self, ask: Ask, text: str, words: str) -> None:
@@ -222,6 +227,23 @@ class TestYahooPackage:
             ask("X", YahooSource())
 
 
+class Wire:
+    """What a server has sent, in place of a socket."""
+
+    def __init__(self, sent: bytes) -> None:
+        self.sent = sent
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        return io.BytesIO(self.sent)
+
+
+def received(body: bytes, *headers: str) -> http.client.HTTPResponse:
+    lines = ["HTTP/1.1 200 OK", *headers, "", ""]
+    answer = http.client.HTTPResponse(Wire("\r\n".join(lines).encode() + body))  # type: ignore[arg-type]
+    answer.begin()
+    return answer
+
+
 class TestHttp:
     def opened(self, monkeypatch: pytest.MonkeyPatch, result: Any) -> list[Any]:
         seen: list[Any] = []
@@ -236,8 +258,8 @@ class TestHttp:
         return seen
 
     def test_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        seen = self.opened(monkeypatch, io.BytesIO(b"text"))
-        assert http_get("https://example.com/a/^RUT", {"s": "^spx"}, 1.0) == "text"
+        seen = self.opened(monkeypatch, received(b"text", "Content-Length: 4"))
+        assert http_get("https://example.com/a/^RUT", {"s": "^spx"}, 1.0) == "text\n"
         assert seen[0].full_url == "https://example.com/a/%5ERUT?s=%5Espx"
 
     @pytest.mark.parametrize(
@@ -264,10 +286,64 @@ class TestHttp:
             (TimeoutError("timed out"), "no connection to example.com .timed out"),
             (urllib.error.URLError("no route"), "no connection to example.com"),
             (http.client.IncompleteRead(b"ab", 9), "cut off"),
-            (io.BytesIO(b"\xff\xfe\x00"), "not text"),
+            (received(b"\xff\xfe\x00"), "not text"),
+            (received(b"ab", "Content-Length: 9"), "cut off"),
+            (received(b"9\r\nab", "Transfer-Encoding: chunked"), "cut off"),
+            (received(b"2\r\nab\r\n", "Transfer-Encoding: chunked"), "cut off"),
         ],
     )
     def test_broken(self, monkeypatch: pytest.MonkeyPatch, result: Any, words: str) -> None:
         self.opened(monkeypatch, result)
         with pytest.raises(errors.DownloadError, match=words):
             http_get("https://example.com", {}, 1.0)
+
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            (received(b"a,b\n1,2", "Content-Length: 7"), "a,b\n1,2\n"),
+            (received(b"7\r\na,b\n1,2\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), "a,b\n1,2\n"),
+            (received(b"a,b\n1,2\n", "Content-Length: 8"), "a,b\n1,2\n"),
+            (received(b"a,b\n1,2"), "a,b\n1,2"),  # until the connection closed: who knows
+        ],
+    )
+    def test_only_what_is_known_to_be_whole_ends_in_a_line_break(
+        self, monkeypatch: pytest.MonkeyPatch, answer: http.client.HTTPResponse, text: str
+    ) -> None:
+        self.opened(monkeypatch, answer)
+        assert http_get("https://example.com", {}, 1.0) == text
+
+    def test_too_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sources, "_LARGEST", 3)
+        self.opened(monkeypatch, received(b"abcd", "Content-Length: 4"))
+        with pytest.raises(errors.DownloadError, match="longer than 3 bytes"):
+            http_get("https://example.com", {}, 1.0)
+
+    @pytest.mark.parametrize("code", [429, 503])
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("7", 7.0),
+            (" 120 ", 120.0),
+            ("Thu, 01 Feb 2024 12:00:45 GMT", 45.0),
+            ("Thu, 01 Feb 2024 11:00:00 GMT", 0.0),
+        ],
+    )
+    def test_retry_after(
+        self, monkeypatch: pytest.MonkeyPatch, code: int, value: str, seconds: float
+    ) -> None:
+        headers = Message()
+        headers["Retry-After"] = value
+        headers["Date"] = "Thu, 01 Feb 2024 12:00:00 GMT"
+        self.opened(monkeypatch, urllib.error.HTTPError("u", code, "why", headers, io.BytesIO(b"")))
+        with pytest.raises(
+            BusyError, match=rf"{code} why .*asked again after {seconds:.0f} s"
+        ) as e:
+            http_get("https://example.com", {}, 1.0)
+        assert e.value.retry_after == seconds
+        again = pickle.loads(pickle.dumps(e.value))
+        assert (type(again), str(again), again.retry_after) == (BusyError, str(e.value), seconds)
+
+    @pytest.mark.parametrize("value", ["soon", "", "-5", "1e3", "Thu, 01 Feb 2024 12:00:45 GMT"])
+    def test_retry_after_that_says_nothing(self, value: str) -> None:
+        assert read_retry_after(value, None) is None
+        assert read_retry_after(value, "today") is None

@@ -15,6 +15,7 @@ from regimecorr.data import sources
 from regimecorr.data.cache import Cache
 from regimecorr.data.fetching import Clock, Request, fetch_all, parse_age
 from regimecorr.data.providers import Source
+from regimecorr.data.responses import BusyError
 from regimecorr.data.sources import download
 
 NOW = dt.datetime(2024, 2, 1, 12, tzinfo=dt.UTC)
@@ -22,6 +23,10 @@ NOW = dt.datetime(2024, 2, 1, 12, tzinfo=dt.UTC)
 
 def closes(last: str = "2024-01-31", n: int = 5) -> pd.Series:
     return pd.Series([float(i + 1) for i in range(n)], index=pd.date_range(end=last, periods=n))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 class Fake:
@@ -70,6 +75,7 @@ class TestHappyPath:
         assert (told["kind"], told["source"], told["simulated"]) == ("download", "fake", False)
         assert told["tickers"]["X"]["retrieved"] == "2024-02-01T12:00:00+00:00"
         assert told["tickers"]["X"]["rows"] == 5
+        assert told["price"] == {"field": "close", "adjusted": False}
         assert "X: closes adjusted for splits, not for dividends" in told["notes"]
         assert str(bench.cache.folder) not in json.dumps(told)
 
@@ -102,6 +108,18 @@ class TestFailure:
         fake = Fake(OSError("reset"), errors.DownloadError("429"), closes())
         assert len(bench.run("X", fake)) == 5
         assert bench.slept == [1.0, 2.0]
+
+    def test_a_source_that_names_its_time_is_left_alone_until_then(self, bench: Bench) -> None:
+        fake = Fake(BusyError("429", 7.0), BusyError("429"), closes())
+        assert len(bench.run("X", fake)) == 5
+        assert bench.slept == [8.0, 2.0]
+
+    def test_nobody_waits_for_more_than_a_minute(self, bench: Bench) -> None:
+        busy = Fake(BusyError("429: after 61 s", 61.0), name="busy")
+        assert len(bench.run("X", busy, Fake(closes()))) == 5
+        assert (len(busy.asked), bench.slept) == (1, [])
+        assert bench.run("Y", Fake(BusyError("", 60.0), closes())).size == 5
+        assert bench.slept == [61.0]
 
     def test_retries_end(self, bench: Bench) -> None:
         fake = Fake(TimeoutError("slow"))
@@ -194,6 +212,41 @@ class TestCache:
             prices = bench.run("X", Fake(closes()))
         assert "could not be cached" in str(seen[-1].message)
         assert len(prices) == 5
+
+
+class TestShorterAnswers:
+    """What is cached is not replaced by less."""
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (closes("2024-01-30", 40), "ends on 2024-01-30, the cached one on 2024-01-31"),
+            (closes(n=40).drop(closes(n=30).index[3:6]), "lacks 3 of 40 days"),
+        ],
+    )
+    def test_truncated(self, bench: Bench, answer: pd.Series, words: str) -> None:
+        bench.run("X", Fake(closes(n=40)))
+        before = contents(bench.cache.folder)
+        with pytest.warns(errors.StaleDataWarning, match=f"truncated: the history {words}"):
+            prices = bench.run("X", Fake(answer), refresh=True)
+        assert len(prices) == 40
+        assert contents(bench.cache.folder) == before
+
+    def test_beginning(self, bench: Bench) -> None:
+        bench.run("X", Fake(closes(n=400)))
+        with pytest.warns(errors.StaleDataWarning, match="truncated: the history begins on"):
+            assert len(bench.run("X", Fake(closes(n=368)), refresh=True)) == 400
+        assert len(bench.run("X", Fake(closes(n=369)), refresh=True)) == 369
+        bench.run("X", Fake(closes(n=400)), refresh=True)
+        bench.now += dt.timedelta(days=40)
+        # A window of 400 days moves on with the clock.
+        assert len(bench.run("X", Fake(closes("2024-03-11", 400)))) == 400
+
+    def test_a_few_corrections_and_another_source_are_no_loss(self, bench: Bench) -> None:
+        bench.run("X", Fake(closes(n=40)))
+        assert len(bench.run("X", Fake(closes(n=40).iloc[[0, *range(3, 40)]]), refresh=True)) == 38
+        other = Fake(closes("2024-01-29", 9), name="other")
+        assert len(bench.run("X", other, refresh=True)) == 9
 
 
 class TestOptions:
