@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         published_events,
     )
     from regimecorr.inference.claims.trial import test_claims
+    from regimecorr.inference.constancy import test_constancy
     from regimecorr.inference.context.build import context
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.positioning import test_positioning
@@ -81,6 +82,7 @@ _HOME = {
     "test_association": "inference.association",
     "test_claim": "inference.claim",
     "test_claims": "inference.claims.trial",
+    "test_constancy": "inference.constancy",
     "test_positioning": "inference.positioning",
     "test_regimes": "inference.regimes",
 }
@@ -120,6 +122,7 @@ __all__ = [
     "test_association",
     "test_claim",
     "test_claims",
+    "test_constancy",
     "test_positioning",
     "test_regimes",
 ]

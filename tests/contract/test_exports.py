@@ -33,6 +33,7 @@ FUNCTIONS = (
     "test_association",
     "test_claim",
     "test_claims",
+    "test_constancy",
     "test_positioning",
     "test_regimes",
 )

@@ -117,6 +117,12 @@ def _regimes(nu=6.0):
 
 
 CALLS = {
+    "constancy.bartlett_variance": lambda: (X, 4),
+    "constancy.fluctuation_maxima": lambda: (X, Y, 7 * np.arange(3 * N).reshape(3, N) % N, 4),
+    "constancy.delete_one": lambda: (X, Y),
+    "constancy.change_values": lambda: (X, Y, 25),
+    "constancy.wald_path": lambda: (X, Y, 25, 35),
+    "constancy.sign_replicates": lambda: (Z, TWO, np.where(Z.T > 0.0, 1.0, -1.0)),
     "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
     "density.density_table": lambda: (Z, RHO, 5.0),
     "density.constant_loglikelihood": lambda: (Z, 0.4, 5.0),

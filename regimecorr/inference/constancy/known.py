@@ -1,0 +1,125 @@
+"""A change at a date known beforehand: test, and Forbes and Rigobon's diagnostic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from regimecorr.inference.constancy.inputs import Sample, correlation, split_row
+from regimecorr.inference.constancy.options import Options
+from regimecorr.inference.constancy.result import LEVELS, ConstancyTest, by_level
+from regimecorr.kernels.constancy import change_values
+from regimecorr.models.base import Array
+
+
+def known_date(sample: Sample, options: Options) -> ConstancyTest:
+    """Difference of Fisher's z before and after a date over its standard error."""
+    row = split_row(sample.returns.index, options.date, "known_date")
+    n, notes = sample.n_obs, sample.notes()
+    before, after, v0, v1 = (float(v) for v in change_values(sample.x, sample.y, row))
+    df = satterthwaite((v0, v1), (row, n - row))
+    if not options.robust:
+        v0, v1, df = 1.0 / (row - 3), 1.0 / (n - row - 3), np.inf
+        notes.append(
+            "textbook form: Fisher's error takes the residuals for normal; fat tails make it "
+            "reject far too often"
+        )
+    notes.append("a date read off these data is not a known one: use sup_lm or fluctuation")
+    error = float(np.sqrt(v0 + v1))
+    statistic = float(np.arctanh(after) - np.arctanh(before)) / error
+    return ConstancyTest(
+        method="known_date",
+        statistic=statistic,
+        pvalue=_two_sided(statistic, df),
+        null=f"the correlation is the same before and after ({sample.r:+.3f})",
+        alternative=f"it changes, here from {before:+.3f} to {after:+.3f}",
+        distribution="normal" if np.isinf(df) else f"Student's t({df:.0f})",
+        critical_values=by_level([_quantile(1.0 - 0.5 * level, df) for level in LEVELS]),
+        robust=options.robust,
+        names=sample.names,
+        n_obs=n,
+        details=pd.Series(
+            {
+                "before": before,
+                "after": after,
+                "error": error,
+                "df": df,
+                "rows before": float(row),
+                "rows after": float(n - row),
+            }
+        ),
+        dates=(sample.date(row),),
+        notes=tuple(notes),
+    )
+
+
+def satterthwaite(variances: tuple[float, float], rows: tuple[int, int]) -> float:
+    """Degrees of freedom of a sum of two long-run variances.
+
+    Bartlett's estimate from n rows with bandwidth b has about 1.5 n / b of them.
+    """
+    own = [1.5 * n / int(np.log(n)) for n in rows]
+    spread = sum(v * v / d for v, d in zip(variances, own, strict=True))
+    return float(sum(variances) ** 2 / spread)
+
+
+def _two_sided(statistic: float, df: float) -> float:
+    below = -abs(statistic)
+    return float(2.0 * (ndtr(below) if np.isinf(df) else stdtr(df, below)))
+
+
+def _quantile(share: float, df: float) -> float:
+    return float(ndtri(share) if np.isinf(df) else stdtrit(df, share))
+
+
+def adjusted_correlation(r: float, calm: Array, crisis: Array) -> tuple[float, float]:
+    """Correlation of a crisis less what a larger variance of the source adds, and that variance.
+
+    ``r / sqrt(1 + d (1 - r^2))`` with d the relative rise of the variance from calm to crisis
+    (Forbes and Rigobon 2002, equation 11); d is returned as well.
+    """
+    rise = float(crisis.var() / calm.var()) - 1.0
+    return float(r / np.sqrt(1.0 + rise * (1.0 - r * r))), rise
+
+
+def forbes_rigobon(sample: Sample, residuals: Sample | None, options: Options) -> ConstancyTest:
+    """Forbes and Rigobon's adjustment, with betas and the correlations of residuals beside it.
+
+    ``sample`` holds the returns themselves, ``residuals`` the residuals of their margins.
+    """
+    row = split_row(sample.returns.index, options.date, "forbes_rigobon")
+    parts = np.split(sample.returns.to_numpy(dtype=float), [row])
+    calm, crisis = (correlation(part) for part in parts)
+    figures = {"before": calm, "after": crisis}
+    for k, name in enumerate(sample.names):
+        adjusted, rise = adjusted_correlation(crisis, parts[0][:, k], parts[1][:, k])
+        figures[f"after, adjusted, shock in {name}"] = adjusted
+        figures[f"variance ratio of {name}"] = 1.0 + rise
+    for label, part in zip(("before", "after"), parts, strict=True):
+        scale = part[:, 0].std() / part[:, 1].std()
+        figures[f"beta {label}"] = correlation(part) * float(scale)
+    if residuals is not None:
+        for label, part in zip(("before", "after"), np.split(residuals.z, [row]), strict=True):
+            figures[f"residuals {label}"] = correlation(part)
+    source = sample.names[1]
+    statistic = figures[f"after, adjusted, shock in {source}"] - calm
+    return ConstancyTest(
+        method="forbes_rigobon",
+        statistic=statistic,
+        pvalue=None,
+        null="the adjusted correlation is the same before and after",
+        alternative=f"it differs, here {calm:+.3f} before and {statistic + calm:+.3f} after",
+        distribution=f"adjusted correlation after less that before, shock in {source}",
+        critical_values=pd.Series(dtype=float),
+        robust=False,
+        names=sample.names,
+        n_obs=sample.n_obs,
+        details=pd.Series(figures),
+        dates=(sample.date(row),),
+        notes=(
+            "a diagnostic without a p-value",
+            f"valid only if the shock begins in {source} and no common factor moves both; "
+            "otherwise compare the betas and the correlations of the residuals",
+        ),
+    )
