@@ -31,8 +31,8 @@ from regimecorr.evaluation.readings import Events
 from regimecorr.evaluation.samples import calendar_folds
 from regimecorr.evaluation.scorecard import score_table
 from regimecorr.events import situation
+from regimecorr.formatting import plain
 from regimecorr.models.margins import GARCH
-from regimecorr.verdict import plain
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results"
 CELLS = {

@@ -39,7 +39,7 @@ from regimecorr.evaluation.reliability import forecast_histogram, reliability_cu
 from regimecorr.evaluation.samples import PanelRows, calendar_folds, rows_of, training_rows
 from regimecorr.evaluation.scorecard import score_table
 from regimecorr.evaluation.vintages import shipped
-from regimecorr.verdict import plain
+from regimecorr.formatting import plain
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results"
 EMBARGO = 400

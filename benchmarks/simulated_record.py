@@ -23,7 +23,7 @@ from regimecorr.evaluation.reliability import forecast_histogram, reliability_cu
 from regimecorr.evaluation.scorecard import score_table
 from regimecorr.evaluation.simulated import panel_rows, simulated_frame
 from regimecorr.evaluation.vintages import shipped
-from regimecorr.verdict import plain
+from regimecorr.formatting import plain
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results"
 MEMBERS = ("constant", "dcc", "reverting", "switching", "break", "drift")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["MISSING", "count", "day", "percent", "plural", "signed", "with_bounds"]
+__all__ = ["MISSING", "count", "day", "percent", "plain", "plural", "signed", "with_bounds"]
 
 MISSING = "n/a"
 _LONG = 10_000.0
@@ -65,3 +66,31 @@ def day(value: Any) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a count with its noun."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def plain(value: Any) -> Any:
+    """Turn frames, results with ``to_dict``, timestamps and numpy scalars into what JSON can hold.
+
+    NaN becomes None, a frame a list of its rows.
+    """
+    if isinstance(value, pd.DataFrame):
+        index = "row" if value.index.name is None else str(value.index.name)
+        return [
+            {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
+            for label, row in zip(value.index, value.to_dict("records"), strict=True)
+        ]
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return plain(value.to_dict()) if hasattr(value, "to_dict") else str(value)

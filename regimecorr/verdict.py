@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.evaluation.track_record import TrackRecord
+from regimecorr.formatting import plain
 from regimecorr.inference.levels import LevelAudit
 
 if TYPE_CHECKING:
@@ -186,33 +187,3 @@ class Verdict:
         if np.isfinite(self.p_structural):
             head += f", p_structural={self.p_structural:.2f}"
         return f"{head}>"
-
-
-def plain(value: Any) -> Any:
-    """Turn frames, timestamps and numpy scalars into what the json module can write.
-
-    NaN becomes None.
-    """
-    if isinstance(value, pd.DataFrame):
-        index = "row" if value.index.name is None else str(value.index.name)
-        return [
-            {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
-            for label, row in zip(value.index, value.to_dict("records"), strict=True)
-        ]
-    if isinstance(value, (LevelAudit, TrackRecord)):
-        return plain(value.to_dict())
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if value is None or value is pd.NaT:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.date().isoformat()
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return str(value)

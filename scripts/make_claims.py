@@ -21,8 +21,8 @@ import pandas as pd
 from make_validation import fill
 
 import regimecorr as rc
+from regimecorr.formatting import plain
 from regimecorr.plotting.style import save
-from regimecorr.verdict import plain
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "claims.json"

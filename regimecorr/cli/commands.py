@@ -132,7 +132,7 @@ def _write_files(verdict: Verdict, arguments: argparse.Namespace) -> None:
 
 
 def _dumped(content: Mapping[str, Any]) -> str:
-    from regimecorr.verdict import plain
+    from regimecorr.formatting import plain
 
     return json.dumps(plain(dict(content)), indent=2, allow_nan=False)
 

@@ -17,8 +17,8 @@ import regimecorr as rc
 from regimecorr.cli import main
 from regimecorr.cli.options import make_parser, window
 from regimecorr.errors import DownloadError, EstimationError, StaleDataWarning
+from regimecorr.formatting import plain
 from regimecorr.inference.levels import LevelAudit
-from regimecorr.verdict import plain
 
 COMMANDS = {"episodes": rc.find_episodes, "audit": rc.audit_levels}
 #: Where an option has another name than the argument, and what a command line cannot say.

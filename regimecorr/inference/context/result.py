@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
+
+from regimecorr.formatting import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,19 +150,7 @@ def _plain(value: Any) -> Any:
         plain_index = not isinstance(value.index, pd.MultiIndex) and value.index.name is None
         table = value.rename_axis(index="date") if plain_index else value
         records = table.reset_index().to_dict("records")
-        return [{str(k): _plain(v) for k, v in row.items()} for row in records]
+        return plain(records)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if value is None or value is pd.NaT:
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.date().isoformat()
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return str(value)
+    return plain(value)
