@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from regimecorr.errors import DataError
 from regimecorr.evaluation.track_record import TrackRecord
 from regimecorr.formatting import plain
 from regimecorr.inference.levels import LevelAudit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from regimecorr.inference.context.result import Context
 
 SCHEMA_VERSION = 1
 
@@ -164,21 +167,51 @@ class Verdict:
         out["gap_today"] = plain(dict(self.gap.attrs))
         return out
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: str | Path, *, context: Context | bool = True) -> Path:
         """Write one self-contained HTML file.
 
         Parameters
         ----------
         path : str or Path
             Where to write.
+        context : Context or bool, default True
+            What surrounds the pair, shown apart from the probability. True: made from the verdict's
+            own prices, on the days that both assets share; pass that of `regimecorr.context` to
+            have macro series in it, and the momentum of an asset that trades on more days. False:
+            none.
 
         Returns
         -------
         Path
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
+        DataError
+            If the context is that of another pair or day.
         """
         from regimecorr.reporting.html import write_html
 
-        return write_html(self, Path(path))
+        return write_html(self, Path(path), self._context(context))
+
+    def _context(self, given: Context | bool) -> Context | None:
+        """The context to show; of this pair and day."""
+        if given is True:
+            from regimecorr.inference.context.build import context
+
+            windows = ("short_window", "long_window", "horizon")
+            return context(self.prices, **{name: self.settings[name] for name in windows})
+        if given is False:
+            return None
+        theirs = (given.asset, given.benchmark, given.as_of)
+        if theirs != (self.asset, self.benchmark, self.as_of):
+            raise DataError(
+                f"The context is that of {theirs[0]}/{theirs[1]} on {theirs[2]:%Y-%m-%d}, the "
+                f"verdict that of {self.asset}/{self.benchmark} on {self.as_of:%Y-%m-%d}; make "
+                "both with the same assets and as_of."
+            )
+        return given
 
     def __repr__(self) -> str:
         head = f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}"

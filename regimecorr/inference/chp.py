@@ -31,7 +31,7 @@ _CHUNK = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ConstancyTest:
+class CHPTest:
     """Result of `carrasco_hu_ploberger`.
 
     Attributes
@@ -77,7 +77,7 @@ class ConstancyTest:
 
     def __repr__(self) -> str:
         return (
-            f"<ConstancyTest: supTS {self.sup_ts:.3g} (p {self.sup_pvalue:.3f}), "
+            f"<CHPTest: supTS {self.sup_ts:.3g} (p {self.sup_pvalue:.3f}), "
             f"expTS {self.exp_ts:.3g} (p {self.exp_pvalue:.3f}), {self.n_obs} returns>"
         )
 
@@ -165,7 +165,7 @@ def carrasco_hu_ploberger(
     n_boot: int = 499,
     rng: RandomState = 0,
     n_jobs: int = 1,
-) -> ConstancyTest:
+) -> CHPTest:
     r"""Test a constant correlation against one that follows hidden regimes.
 
     The test of Carrasco, Hu and Ploberger (2014) looks for autocorrelation in the score of the
@@ -204,7 +204,7 @@ def carrasco_hu_ploberger(
 
     Returns
     -------
-    ConstancyTest
+    CHPTest
         Statistics, p-values with their Monte-Carlo errors, critical values.
 
     Raises
@@ -265,7 +265,7 @@ def carrasco_hu_ploberger(
         draws[:, 1] = np.exp(draws[:, 1])
     quantiles = np.quantile(draws, [1.0 - level for level in _LEVELS], axis=0, method="higher")
     tails = f"t errors, nu {null.nu:.3g}" if dist == "t" else "normal errors"
-    return ConstancyTest(
+    return CHPTest(
         sup_ts=process.sup_ts,
         exp_ts=process.exp_ts,
         sup_pvalue=float(pvalues[0]),

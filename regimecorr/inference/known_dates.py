@@ -1,6 +1,6 @@
 r"""Did the correlation change: at a known date, or at any date.
 
-Both tests rest on the influence function of a correlation, with u and v the standardised series,
+All of it rests on the influence function of a correlation, with u and v the standardised series,
 
 .. math::
 
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from regimecorr.errors import ModelError
 from regimecorr.indicators.lead_lag import influence
@@ -26,32 +25,6 @@ from regimecorr.models.base import Array, IntArray
 #: Fewer rows on one side of a date do not make a test.
 FEWEST_ROWS = 30
 _CHUNK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class KnownDateTest:
-    """Equality of the correlation before and after a date.
-
-    Attributes
-    ----------
-    before, after : float
-        Correlations of either side.
-    error : float
-        Standard error of the difference of their Fisher z.
-    statistic : float
-        (atanh after - atanh before) / error: negative if the correlation fell.
-    pvalue : float
-        Two-sided, normal.
-    rows : tuple of int
-        Rows on either side.
-    """
-
-    before: float
-    after: float
-    error: float
-    statistic: float
-    pvalue: float
-    rows: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +68,10 @@ def long_run_variance(values: Array, bandwidth: int | None = None) -> Array:
 def change_statistic(x: Array, y: Array, split: int) -> tuple[Array, Array, Array, Array]:
     """Correlation before and after row ``split``, error and statistic, (...) each.
 
-    See `KnownDateTest`; the arguments are (..., n).
+    The statistic is the difference of Fisher's z, after less before, over its standard error:
+    negative if the correlation fell. Arguments are (..., n). Its normal law is an approximation
+    that rejects too often when a side has few rows: compare it with its bootstrap distribution, or
+    use `test_constancy` with ``method="known_date"``.
     """
     n = x.shape[-1]
     r0, psi0 = influence(x[..., :split], y[..., :split])
@@ -104,54 +80,6 @@ def change_statistic(x: Array, y: Array, split: int) -> tuple[Array, Array, Arra
     variance = variance + long_run_variance(psi1) / (n - split) / (1.0 - r1**2) ** 2
     error = np.sqrt(variance)
     return r0, r1, error, (np.arctanh(r1) - np.arctanh(r0)) / error
-
-
-def known_date_test(x: npt.ArrayLike, y: npt.ArrayLike, split: int) -> KnownDateTest:
-    """Test that a correlation is the same before and after a date known beforehand.
-
-    Parameters
-    ----------
-    x, y : array_like of shape (n_rows,)
-        Returns; divided by their conditional volatility if that changes.
-    split : int
-        First row after the date; at least 30 rows must lie on either side. A date read off the
-        data is not a known one: use `sup_test`.
-
-    Returns
-    -------
-    KnownDateTest
-
-    Raises
-    ------
-    ModelError
-        If the series do not fit together, or a side is too short.
-
-    References
-    ----------
-    Wied, D., Krämer, W. and Dehling, H. (2012). Testing for a change in correlation at an unknown
-    point in time using an extended functional delta method. Econometric Theory 28, 570-589, for
-    the long-run variance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from regimecorr.inference.known_dates import known_date_test
-    >>> rng = np.random.default_rng(0)
-    >>> x, noise = rng.standard_normal((2, 600))
-    >>> y = np.where(np.arange(600) < 300, 0.8 * x, 0.0) + noise
-    >>> known_date_test(x, y, 300).pvalue < 0.001
-    True
-    """
-    first, second = _pair(x, y)
-    n = first.size
-    if not FEWEST_ROWS <= split <= n - FEWEST_ROWS:
-        raise ModelError(
-            f"split={split} leaves fewer than {FEWEST_ROWS} of {n} rows on one side; choose a date "
-            "further inside the sample."
-        )
-    before, after, error, statistic = (float(v) for v in change_statistic(first, second, split))
-    pvalue = float(2.0 * ndtr(-abs(statistic)))
-    return KnownDateTest(before, after, error, statistic, pvalue, (split, n - split))
 
 
 def sup_statistic(x: Array, y: Array, trim: float = 0.15) -> tuple[Array, IntArray]:

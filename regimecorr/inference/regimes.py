@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ModelError
-from regimecorr.inference.chp import ConstancyTest, carrasco_hu_ploberger
+from regimecorr.inference.chp import CHPTest, carrasco_hu_ploberger
 from regimecorr.kernels.regimes import regime_states
 from regimecorr.models.base import Array, Distribution, Noise, RandomState, check_count
 from regimecorr.models.margins import GARCH, Margins, MarginsResult
@@ -99,7 +99,7 @@ class RegimeSelection:
         The smallest number that the test does not reject in favour of one more; the largest tried
         if every one is rejected.
     tests : tuple of RegimeTest
-    constancy : ConstancyTest or None
+    constancy : CHPTest or None
         The test of Carrasco, Hu and Ploberger of one regime; None for more than two assets.
     results : tuple of SwitchingResult
         Fits by number of regimes; the first is the constant correlation.
@@ -110,7 +110,7 @@ class RegimeSelection:
     table: pd.DataFrame
     n_regimes: int
     tests: tuple[RegimeTest, ...]
-    constancy: ConstancyTest | None
+    constancy: CHPTest | None
     results: tuple[SwitchingResult, ...]
     level: float
 

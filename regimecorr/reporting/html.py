@@ -25,15 +25,19 @@ from regimecorr.reporting.facts import (
 from regimecorr.reporting.tables import report_tables
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from regimecorr.inference.context.result import Context
     from regimecorr.verdict import Verdict
 
 _PREAMBLE = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
 _NAMESPACES = re.compile(r'\sxmlns(?::\w+)?="[^"]*"')
 _SIZE = re.compile(r'\s(?:width|height)="[^"]*pt"')
 _HEAD = re.compile(r"<svg\b[^>]*>")
+_REFERENCES = re.compile(r'(\sid="|href="#|url\(#)')
 
 
-def write_html(v: Verdict, path: Path) -> Path:
+def write_html(v: Verdict, path: Path, context: Context | None = None) -> Path:
     """Write a verdict as one self-contained file.
 
     The file appears complete or not at all, and holds neither clock nor random identifiers: the
@@ -45,6 +49,8 @@ def write_html(v: Verdict, path: Path) -> Path:
         The verdict.
     path : Path
         Where to write; an existing file is replaced.
+    context : Context or None
+        What surrounds the pair.
 
     Returns
     -------
@@ -63,17 +69,19 @@ def write_html(v: Verdict, path: Path) -> Path:
             f"The folder {str(folder)!r} does not exist, so {path.name!r} cannot be written; "
             "create it first."
         )
-    replace_file(path, render_html(v).encode("utf-8"))
+    replace_file(path, render_html(v, context).encode("utf-8"))
     return path
 
 
-def render_html(v: Verdict) -> str:
+def render_html(v: Verdict, context: Context | None = None) -> str:
     """Return a verdict as an HTML document.
 
     Parameters
     ----------
     v : Verdict
         The verdict.
+    context : Context or None
+        What surrounds the pair.
 
     Returns
     -------
@@ -109,23 +117,26 @@ def render_html(v: Verdict) -> str:
             if applies
         ],
         tables=report_tables(v),
-        figure=Markup(_inline_svg(v)),  # matplotlib's own markup; it escapes the names in it
+        # matplotlib's own markup; it escapes the names in it
+        figure=Markup(_inline_svg(v.plot(), "figure")),
+        context=context,
+        surroundings=Markup(_inline_svg(context.plot(), "surroundings")) if context else "",
     )
 
 
-def _inline_svg(v: Verdict) -> str:
-    """The overview as an SVG element, without the namespaces that HTML does not need."""
+def _inline_svg(figure: Figure, caption: str) -> str:
+    """A figure as an SVG element, without the namespaces that HTML does not need."""
     from matplotlib import rc_context
 
     target = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({"svg.hashsalt": "regimecorr", "svg.fonttype": "path"}):
-        v.plot().savefig(target, format="svg", metadata=nothing)
+    with rc_context({"svg.hashsalt": f"regimecorr {caption}", "svg.fonttype": "path"}):
+        figure.savefig(target, format="svg", metadata=nothing)
     svg = _PREAMBLE.sub("", target.getvalue(), count=1)
     head = _HEAD.match(svg)
     if head is None:
         return svg
     opening = _SIZE.sub("", _NAMESPACES.sub("", head.group()))
-    return (
-        opening.replace("<svg", '<svg role="img" aria-labelledby="figure"', 1) + svg[head.end() :]
-    )
+    named = opening.replace("<svg", f'<svg role="img" aria-labelledby="{caption}"', 1)
+    # Two figures on one page must not share identifiers.
+    return named + _REFERENCES.sub(rf"\g<1>{caption}-", svg[head.end() :])

@@ -261,7 +261,7 @@ class TestAnswer:
         text = test.summary()
         for part in ("A and B is constant", "supTS", "expTS", "19 parametric", "fitted margins"):
             assert part in text
-        assert repr(test).startswith("<ConstancyTest: supTS")
+        assert repr(test).startswith("<CHPTest: supTS")
         assert "\n" not in repr(test)
         assert list(test.critical_values.index) == [0.10, 0.05, 0.01]
         assert (np.diff(test.critical_values, axis=0) >= 0).all()

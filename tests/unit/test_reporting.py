@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import regimecorr as rc
+from regimecorr.errors import DataError
 
 WEAK_REASON = "The reference correlation is +0.10, weaker than 0.25: nothing was established."
 
@@ -260,7 +261,10 @@ class TestHtml:
         assert not {"script", "link", "iframe", "img", "object"} & set(parser.tags)
         assert not re.search(r"https?://|@import|url\((?!#)", text)
         assert parser.tags.count("table") >= 5 - (name == "failed") - (name == "weak")
-        assert parser.tags.count("svg") == 1
+        assert parser.tags.count("svg") == 2
+        identifiers = re.findall(r'\sid="([^"]*)"', text)
+        assert len(identifiers) == len(set(identifiers))
+        assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', text)) <= set(identifiers)
         assert 'name="viewport"' in text
         assert "prefers-color-scheme: dark" in text
         assert "Research, not advice" in text
@@ -279,6 +283,30 @@ class TestHtml:
         assert "&lt;b&gt;x&lt;/b&gt;" in text
         assert "<script" not in text
         assert "--><" not in text.replace("-->\n", "").replace("--></", "")
+
+    def test_context_stands_apart(self, divergent, tmp_path):
+        page = divergent.to_html(tmp_path / "1.html").read_text(encoding="utf-8")
+        assert page.index("<h2>Context</h2>") > page.index("<h2>Sensitivity</h2>")
+        assert "no part of the probability" in page
+        none = divergent.to_html(tmp_path / "2.html", context=False).read_text(encoding="utf-8")
+        assert "<h2>Context</h2>" not in none
+        assert none.count("<svg") == 1
+
+    def test_own_context_is_shown(self, divergent, tmp_path):
+        dates = divergent.prices.index
+        high = np.arange(len(dates)) % 200 < 90
+        macro = pd.DataFrame({"VIXCLS": np.where(high, 30.0, 12.0)}, dates)
+        given = rc.context(divergent.prices, macro=macro)
+        page = divergent.to_html(tmp_path / "1.html", context=given).read_text(encoding="utf-8")
+        for title, paragraphs in given.sections():
+            assert title in page
+            assert len(paragraphs) >= 1
+        assert "Liquidity and risk, as published by the close" in page
+
+    def test_context_of_another_day_is_refused(self, divergent, tmp_path):
+        other = rc.context(divergent.prices.iloc[:-1])
+        with pytest.raises(DataError, match="make both with the same assets and as_of"):
+            divergent.to_html(tmp_path / "1.html", context=other)
 
     def test_a_missing_folder_is_named(self, divergent, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"nowhere.*create it first"):

@@ -100,6 +100,18 @@ class Context:
 
         return context_text(self)
 
+    def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return what `summary` says, by heading and keyword.
+
+        Returns
+        -------
+        list of (str, list of (str, str))
+            Headings with their paragraphs, each with its keyword; the first has no heading.
+        """
+        from regimecorr.inference.context.text import context_sections
+
+        return context_sections(self)
+
     def plot(self) -> Figure:
         """Draw the context on one figure.
 

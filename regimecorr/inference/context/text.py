@@ -19,8 +19,34 @@ WIDTH = 100
 _KEY = 13
 
 
+#: A heading and its paragraphs, each with its keyword.
+Section = tuple[str, list[tuple[str, str]]]
+
+
+def context_sections(c: Context) -> list[Section]:
+    """Return the paragraphs of a context; every number is read from its frames."""
+    legs = (("asset", c.asset), ("benchmark", c.benchmark))
+    momentum = [f"{name}: {_momentum(c.momentum.iloc[-1], leg, c)}" for leg, name in legs]
+    pair = [
+        ("Prices", _prices(c)),
+        ("Year", _year(c)),
+        ("Drawdown", _drawdown(c)),
+        *(("Momentum", text) for text in momentum),
+        ("Beta", _beta(c)),
+        ("Price gap", _gap(c)),
+        ("Gap record", _record(c)),
+    ]
+    sections = [("", pair)]
+    if len(c.today):
+        known = [(str(name), _series(str(name), row)) for name, row in c.today.iterrows()]
+        by_state = [(str(name), _states(c, str(name))) for name in c.contrasts.index]
+        sections.append(("Liquidity and risk, as published by the close", known))
+        sections.append(("Correlation of returns by the state known at the close before", by_state))
+    return sections
+
+
 def context_text(c: Context) -> str:
-    """Write a context as text of at most 100 columns; every number is read from its frames."""
+    """Write a context as text of at most 100 columns."""
     lines = _wrapped(
         f"Context of {c.asset} / {c.benchmark} on {c.as_of:%Y-%m-%d}: what surrounds the pair, no "
         "part of any probability.",
@@ -28,20 +54,13 @@ def context_text(c: Context) -> str:
     )
     if c.data.get("simulated"):
         lines.insert(0, "SIMULATED PRICES")
-    lines += _entry("Prices", _prices(c))
-    lines += _entry("Year", _year(c))
-    lines += _entry("Drawdown", _drawdown(c))
-    for leg, name in (("asset", c.asset), ("benchmark", c.benchmark)):
-        lines += _entry("Momentum", f"{name}: {_momentum(c.momentum.iloc[-1], leg, c)}")
-    lines += _entry("Beta", _beta(c))
-    lines += _entry("Price gap", _gap(c))
-    lines += _entry("Gap record", _record(c))
+    for title, paragraphs in context_sections(c):
+        if title:
+            lines += ["", f"{title}:"]
+        for key, text in paragraphs:
+            lines += _entry(f"  {key} " if title else key, text)
     if len(c.today):
-        lines += ["", "Liquidity and risk, as published by the close:"]
-        lines += [line for name, row in c.today.iterrows() for line in _series(str(name), row)]
-        lines += ["", "Correlation of returns by the state known at the close before:"]
-        lines += [line for name in c.contrasts.index for line in _states(c, str(name))]
-        lines += _wrapped(_caveat(c), "")
+        lines += _wrapped(caveat(c), "")
     return "\n".join(lines)
 
 
@@ -177,7 +196,7 @@ def _unfinished(c: Context) -> str:
     return f". Not counted yet: {', '.join(parts)}"
 
 
-def _series(name: str, row: pd.Series) -> list[str]:
+def _series(name: str, row: pd.Series) -> str:
     if pd.notna(row["observed"]):
         text = f"{row['title']} {_figure(row['value'])} of {day(row['observed'])}: {row['state']}"
     elif name == RISK_ON:
@@ -188,10 +207,10 @@ def _series(name: str, row: pd.Series) -> list[str]:
         text += f" since {day(row['since'])}"
     if row["revised"]:
         text += " (revised later)"
-    return _entry(f"  {name} ", text)
+    return text
 
 
-def _states(c: Context, name: str) -> list[str]:
+def _states(c: Context, name: str) -> str:
     rows = c.conditional.xs(name, level="series")
     parts = []
     for state, row in rows.iterrows():
@@ -202,7 +221,7 @@ def _states(c: Context, name: str) -> list[str]:
     p = float(c.contrasts["adjusted"][name])
     tested = f"p = {p:.3f} adjusted" if np.isfinite(p) else "not tested"
     residual = signed(float(c.contrasts["residual_difference"][name]))
-    return _entry(f"  {name} ", f"{'; '.join(parts)}; residuals {residual}, {tested}")
+    return f"{'; '.join(parts)}; residuals {residual}, {tested}"
 
 
 def _with_interval(row: pd.Series) -> str:
@@ -211,7 +230,8 @@ def _with_interval(row: pd.Series) -> str:
     return f"{r} [{low}, {high}]"
 
 
-def _caveat(c: Context) -> str:
+def caveat(c: Context) -> str:
+    """Say how the correlations by state are to be read."""
     tested = plural(int(c.contrasts["adjusted"].notna().sum()), "series", "series")
     return (
         f"Intervals: block bootstrap, {percent(c.settings['ci_prob'])}. Residuals: difference of "
