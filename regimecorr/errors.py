@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 __all__ = [
     "AsOfError",
@@ -39,6 +42,7 @@ __all__ = [
     "UnknownAssetError",
     "UnsortedDatesError",
     "WindowError",
+    "collected_warnings",
     "warn_user",
 ]
 
@@ -275,6 +279,46 @@ class LevelBasisWarning(RegimeCorrWarning):
     """
 
 
+_Collector = tuple[type[RegimeCorrWarning], list[RegimeCorrWarning]]
+#: Who collects warnings here, the innermost last.
+_COLLECTORS: ContextVar[tuple[_Collector, ...]] = ContextVar("collectors", default=())
+
+
+@contextmanager
+def collected_warnings(
+    category: type[RegimeCorrWarning] = RegimeCorrWarning,
+) -> Iterator[list[RegimeCorrWarning]]:
+    """Collect the package's warnings in place of issuing them.
+
+    Unlike `warnings.catch_warnings` this touches nothing that threads share, so that jobs beside
+    each other keep their warnings apart.
+
+    Parameters
+    ----------
+    category : type of RegimeCorrWarning, default RegimeCorrWarning
+        What is collected; others are issued, or collected further out.
+
+    Yields
+    ------
+    list of RegimeCorrWarning
+        Those of this thread, in their order.
+
+    Examples
+    --------
+    >>> from regimecorr.errors import StaleDataWarning, collected_warnings, warn_user
+    >>> with collected_warnings() as seen:
+    ...     warn_user("The price did not move.", StaleDataWarning)
+    >>> seen
+    [StaleDataWarning('The price did not move.')]
+    """
+    found: list[RegimeCorrWarning] = []
+    token = _COLLECTORS.set((*_COLLECTORS.get(), (category, found)))
+    try:
+        yield found
+    finally:
+        _COLLECTORS.reset(token)
+
+
 def warn_user(message: str, category: type[RegimeCorrWarning]) -> None:
     """Issue a warning that points at the first caller outside the package.
 
@@ -288,6 +332,10 @@ def warn_user(message: str, category: type[RegimeCorrWarning]) -> None:
     category : type of RegimeCorrWarning
         The kind of warning.
     """
+    for wanted, found in reversed(_COLLECTORS.get()):
+        if issubclass(category, wanted):
+            found.append(category(message))
+            return
     root = __name__.partition(".")[0]
     level = 2
     frame = sys._getframe(1)

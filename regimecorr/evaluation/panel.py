@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -256,7 +258,7 @@ def read_panel(
     """
     if isinstance(prices, Panel):
         return prices
-    table, notes = _positive(load_prices(prices), leave_out)
+    table, notes = positive_prices(load_prices(prices), leave_out)
     wanted = _pairs_of(table, pairs, same, leave_out)
     panel = _build(table, wanted, dict(ASSET_CLASSES if classes is None else classes), notes)
     if not panel.pairs:
@@ -265,7 +267,20 @@ def read_panel(
     return panel
 
 
-def _positive(
+def fingerprint(prices: pd.DataFrame) -> str:
+    """Hash of names, days and prices of a pair on its common days."""
+    digest = hashlib.sha256("|".join(str(name) for name in prices.columns).encode())
+    digest.update(prices.index.to_numpy().astype("datetime64[D]").astype(np.int64).tobytes())
+    digest.update(np.ascontiguousarray(prices.to_numpy(dtype=float)).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def name_seed(names: Names) -> int:
+    """Number made of a pair's names, so that its random numbers are its own."""
+    return zlib.crc32("|".join(names).encode())
+
+
+def positive_prices(
     table: pd.DataFrame, leave_out: Sequence[str]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Leave out prices that are not positive, or raise where they are many."""
