@@ -17,6 +17,7 @@ __all__ = [
     "BundledDataWarning",
     "ConstantPriceError",
     "ConvergenceWarning",
+    "DamagedStoreWarning",
     "DataError",
     "DateColumnError",
     "DegenerateRegimeWarning",
@@ -24,6 +25,7 @@ __all__ = [
     "DuplicateAssetError",
     "DuplicateDateError",
     "EstimationError",
+    "FailedPairsWarning",
     "InfinitePriceError",
     "LevelBasisWarning",
     "MissingValuesError",
@@ -268,6 +270,22 @@ class StaleDataWarning(RegimeCorrWarning):
 
     Cause: a cached download past its age because no source answered, or a long run of one price.
     Remedy: refresh the data, or check that the series traded.
+    """
+
+
+class DamagedStoreWarning(RegimeCorrWarning):
+    """Files of a store cannot be read; what stood in them is made again.
+
+    Cause: a disk or a copy that failed, or files that were edited.
+    Remedy: none is needed; the files stay beside the store with the ending `.damaged`.
+    """
+
+
+class FailedPairsWarning(RegimeCorrWarning):
+    """Pairs of a scan have no verdict.
+
+    Cause: prices that cannot be used, models that fail; `reason` in the table tells.
+    Remedy: repair the prices of those pairs, or leave them out; the others are not affected.
     """
 
 
