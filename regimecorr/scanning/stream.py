@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import closing
 
@@ -76,7 +76,9 @@ def check_backend(n_jobs: int | None, backend: str | None) -> None:
         raise ModelError(f"backend={backend!r} cannot be used: {error}") from error
 
 
-def _parallel(jobs: Iterator[PairJob], n_jobs: int | None, backend: str | None) -> Iterator[Row]:
+def _parallel(
+    jobs: Iterator[PairJob], n_jobs: int | None, backend: str | None
+) -> Generator[Row, None, None]:
     """Rows of jobs in the order in which they are ready; in batches where joblib cannot stream."""
     try:
         # A batch of several would keep rows back that are ready.
