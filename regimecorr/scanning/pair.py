@@ -22,7 +22,7 @@ from regimecorr.evaluation.outlook import (
     streams_of,
 )
 from regimecorr.evaluation.panel import Names, fingerprint, name_seed
-from regimecorr.events import legs, state_history
+from regimecorr.events import Array, legs, state_history
 from regimecorr.inference.constancy import ConstancyTest, test_constancy
 from regimecorr.inference.known_dates import FEWEST_ROWS
 from regimecorr.models.margins import GARCH
@@ -136,8 +136,13 @@ def short_window_test(pair: AlignedPair, short: int, long: int) -> ConstancyTest
     """
     if min(short, long) < FEWEST_ROWS or short + long < _TEST_ROWS:
         return None
-    residuals = np.asarray(GARCH().fit(pair.returns).z)[-(short + long) :]
-    return test_constancy(residuals, method="known_date", margins=None, date=long)
+    return windows_test(np.asarray(GARCH().fit(pair.returns).z), short, long)
+
+
+def windows_test(residuals: Array, short: int, long: int) -> ConstancyTest:
+    """`short_window_test` of residuals (n_obs, 2)."""
+    last = residuals[-(short + long) :]
+    return test_constancy(last, method="known_date", margins=None, date=long)
 
 
 def _tested(test: ConstancyTest | None) -> Row:

@@ -104,8 +104,8 @@ def table() -> pd.DataFrame:
     other = rc.simulate("one_break", n_obs=1100, rng=9).prices
     days = pd.date_range("2015-01-01", periods=1101)
     table = pd.DataFrame(np.c_[prices.to_numpy(), other.to_numpy()], days, ["A", "B", "C", "D"])
-    table.loc[days.dayofweek > 4, "C"] = np.nan
-    table.loc[: days[300], "D"] = np.nan
+    table.loc[days.day_of_week > 4, "C"] = np.nan
+    table.loc[: days[200], "D"] = np.nan
     return table
 
 
@@ -116,7 +116,7 @@ class TestShare:
         assert found["pairs"].max() == 6
         assert found.index.is_monotonic_increasing
         for day in [*found.index[::9], found.index[-1]]:
-            monday = day - pd.Timedelta(days=day.dayofweek)
+            monday = day - pd.Timedelta(days=day.day_of_week)
             states = []
             for names in pairs:
                 both = table.loc[:day, list(names)].dropna()
