@@ -64,9 +64,9 @@ def speed(record: dict[str, Any]) -> list[str]:
     rows += ["| " + " | ".join(f"{run[name]:g}" for name in names) + " |" for run in runs]
     line = record["line"]
     note = (
-        f"{record['n_jobs']} processes. A straight line through these, {line['seconds a pair']:g} s "
-        f"a pair and {line['seconds at the start']:g} s at the start, gives {line['pairs']:,} pairs "
-        f"in {line['hours']:g} hours."
+        f"{record['n_jobs']} processes. A straight line through these, {line['seconds a pair']:g} "
+        f"s a pair and {line['seconds at the start']:g} s at the start, gives "
+        f"{line['pairs']:,} pairs in {line['hours']:g} hours."
     )
     return [*rows, "", note]
 
