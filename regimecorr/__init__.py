@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from regimecorr.models.fisher import fisher_switching
     from regimecorr.models.margins import GARCH
     from regimecorr.models.switching import SwitchingCorrelation, SwitchingDCC
+    from regimecorr.scanning.result import Scan
+    from regimecorr.scanning.run import scan
     from regimecorr.verdict import Verdict
     from regimecorr.worlds import simulate
 
@@ -59,6 +61,7 @@ _HOME = {
     "ConstantCorrelation": "models.constant",
     "DriftingCorrelation": "models.drifting",
     "PublishedClaim": "inference.claims.table",
+    "Scan": "scanning.result",
     "SwitchingCorrelation": "models.switching",
     "SwitchingDCC": "models.switching",
     "Verdict": "verdict",
@@ -77,6 +80,7 @@ _HOME = {
     "published_claims": "inference.claims.table",
     "published_events": "inference.claims.table",
     "rolling_correlation": "events",
+    "scan": "scanning.run",
     "select_regimes": "inference.regimes",
     "simulate": "worlds",
     "test_association": "inference.association",
@@ -97,6 +101,7 @@ __all__ = [
     "DriftingCorrelation",
     "Event",
     "PublishedClaim",
+    "Scan",
     "SwitchingCorrelation",
     "SwitchingDCC",
     "Verdict",
@@ -117,6 +122,7 @@ __all__ = [
     "published_claims",
     "published_events",
     "rolling_correlation",
+    "scan",
     "select_regimes",
     "simulate",
     "test_association",

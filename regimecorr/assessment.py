@@ -12,24 +12,15 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.defaults import default_pair
 from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import episodes_of
-from regimecorr.errors import (
-    LevelBasisWarning,
-    ModelError,
-    UncalibratedWarning,
-    warn_user,
+from regimecorr.errors import LevelBasisWarning, UncalibratedWarning, warn_user
+from regimecorr.evaluation.outlook import (
+    Outlook,
+    OutlookOptions,
+    look_ahead,
+    question_of,
+    streams_of,
 )
-from regimecorr.evaluation.final import (
-    FinalProbability,
-    Learned,
-    final_probability,
-    learned_for,
-    no_probability,
-    refusal_of,
-)
-from regimecorr.evaluation.pair_pool import pool_of
-from regimecorr.evaluation.pool import OUTER_DRAWS, Pool, specs_of
-from regimecorr.evaluation.pooling import BAYES_FAMILIES, FAMILIES, member_priors
-from regimecorr.evaluation.readings import Events, sensitivity_table
+from regimecorr.evaluation.readings import sensitivity_table
 from regimecorr.evaluation.tables import (
     correlation_table,
     forecast_table,
@@ -37,8 +28,8 @@ from regimecorr.evaluation.tables import (
     regime_table,
 )
 from regimecorr.evaluation.track_record import no_record, track_record
-from regimecorr.evaluation.vintages import Calibration, CalibrationName, calibration_of
-from regimecorr.events import Basis, DivergenceRule, check_windows, series_on_basis, situation
+from regimecorr.evaluation.vintages import Calibration, CalibrationName
+from regimecorr.events import Basis, DivergenceRule
 from regimecorr.inference.levels import audit_of
 from regimecorr.models.base import check_count
 from regimecorr.progress import LateProgress
@@ -135,77 +126,40 @@ def assess(
     >>> bool(abs(verdict.p_structural + verdict.p_transient - 1) < 1e-9)
     True
     """
-    _check_options(method, thresholds, n_paths, n_jobs)
-    used = calibration_of(calibration)
-    families = BAYES_FAMILIES if method == "bayes" else FAMILIES
-    priors = member_priors(family_prior, families)
-    specs = specs_of(method, n_jobs)
+    options = OutlookOptions(
+        basis=basis,
+        short_window=short_window,
+        long_window=long_window,
+        horizon=horizon,
+        method=method,
+        calibration=calibration,
+        family_prior=family_prior,
+        thresholds=thresholds,
+        n_paths=n_paths,
+    )
+    if n_jobs != -1:
+        check_count("n_jobs", n_jobs)
+    used = options.learned_from
     if prices is None:
         prices, asset, benchmark = default_pair(asset, benchmark)
     pair = align(prices, asset=asset, benchmark=benchmark, as_of=as_of)
-    values = series_on_basis(pair, basis)
-    check_windows(len(values), short_window, long_window, horizon)
-    here = situation(values, short_window, long_window)
-    events = Events(pair, basis, here, short_window, horizon)
-    refusal = refusal_of(basis, method, (short_window, long_window, horizon), family_prior)
-    learned, uncalibrated = learned_for(pair, used, refusal)
+    question = question_of(pair, options)
+    uncalibrated = question.uncalibrated
     if uncalibrated and (used is not None or basis != "returns"):
         _warn_uncalibrated(basis, uncalibrated)
 
-    generator = np.random.default_rng(rng)
-    for_pool, for_weights, for_audit, for_walks = generator.spawn(4)
-    with LateProgress(f"{pair.asset} / {pair.benchmark}", len(specs) + 1) as progress:
-        pool = pool_of(
-            pair.returns,
-            events,
-            specs,
-            priors,
-            n_paths=n_paths,
-            rng=for_pool,
-            n_jobs=1 if method == "bayes" else n_jobs,  # there the sampler takes them
-            done=progress.advance,
-        )
+    streams = streams_of(rng)
+    steps = len(options.specs()) + 1
+    with LateProgress(f"{pair.asset} / {pair.benchmark}", steps) as progress:
+        outlook = look_ahead(question, streams, n_jobs=n_jobs, done=progress.advance)
 
-    reason = ""
-    if here.state == "weak":
-        reason = (
-            f"The reference correlation is {here.reference:+.2f}, weaker than 0.25: nothing was "
-            "established, so nothing can break."
-        )
-        final = no_probability()
-    else:
-        final = final_probability(pool, events, learned, for_weights)
-
-    settings = {
-        "short_window": short_window,
-        "long_window": long_window,
-        "horizon": horizon,
-        "method": method,
-        "calibration": None if used is None else used.name,
-        "family_prior": None if family_prior is None else dict(family_prior),
-        "thresholds": thresholds,
-        "n_paths": n_paths,
-    }
+    pool, events, values = outlook.pool, question.events, question.values
+    here, p = events.here, outlook.final.p_structural
     return Verdict(
-        asset=pair.asset,
-        benchmark=pair.benchmark,
-        as_of=pair.prices.index[-1],
+        **outlook.figures(),
         basis=basis,
-        state=here.state,
-        label=_label(here.state, final.p_structural, thresholds),
-        p_structural=final.p_structural,
-        p_transient=1.0 - final.p_structural,
-        p_unchanged=final.p_unchanged,
-        p_raw=final.p_raw,
-        interval=final.interval,
-        calibrated=learned is not None and not reason,
-        base_rate=np.nan if learned is None or reason else learned.vintage.base_rate(here.state),
-        r_short=here.r_short,
-        r_long=here.r_long,
-        reference=here.reference,
-        midpoint=here.midpoint,
-        models=_model_table(pool, families, priors, events, final, learned, uncalibrated),
-        regimes=regime_table(pool, here.sign, generator),
+        models=_model_table(outlook),
+        regimes=regime_table(pool, here.sign, streams.regimes),
         correlation=correlation_table(pair, values, pool, here.sign, short_window, long_window),
         forecast=forecast_table(pool, events, n_paths),
         episodes=episodes_of(
@@ -214,33 +168,17 @@ def assess(
             resolve(pair.dates, short_window, long_window, horizon),
             DivergenceRule(merge=short_window // 2),
         ),
-        levels=audit_of(pair, short_window, long_window, horizon, for_audit),
-        gap=gap_table(pair, pool, long_window, n_paths, horizon, for_walks),
+        levels=audit_of(pair, short_window, long_window, horizon, streams.audit),
+        gap=gap_table(pair, pool, long_window, n_paths, horizon, streams.walks),
         sensitivity=sensitivity_table(pair, basis, pool, short_window, long_window, horizon),
-        track_record=track_record(used, final.p_structural, pair.dates[-1], _names(pair))
-        if used is not None and learned is not None and here.state == "divergent"
-        else no_record(reason or uncalibrated or _no_record_of(here.state)),
+        track_record=track_record(used, p, pair.dates[-1], _names(pair))
+        if used is not None and question.learned is not None and here.state == "divergent"
+        else no_record(outlook.reason or uncalibrated or _no_record_of(here.state)),
         data=_data(pair),
-        settings=settings,
+        settings=options.to_dict(),
         prices=pair.prices,
         idata=pool.idata,
-        reason=reason,
     )
-
-
-def _check_options(
-    method: str,
-    thresholds: tuple[float, float],
-    n_paths: int,
-    n_jobs: int,
-) -> None:
-    if method not in ("pool", "bayes"):
-        raise ModelError(f"method={method!r} is unknown; use 'pool' or 'bayes'.")
-    if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
-        raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
-    check_count("n_paths", n_paths, 2 * OUTER_DRAWS)
-    if n_jobs != -1:
-        check_count("n_jobs", n_jobs)
 
 
 def _warn_uncalibrated(basis: str, reason: str) -> None:
@@ -260,25 +198,11 @@ def _warn_uncalibrated(basis: str, reason: str) -> None:
         )
 
 
-def _label(state: str, p: float, thresholds: tuple[float, float]) -> str:
-    if state not in ("divergent", "strained"):
-        return state
-    if p < thresholds[0]:
-        return "transient"
-    return "structural" if p > thresholds[1] else "undecided"
-
-
-def _model_table(
-    pool: Pool,
-    families: Mapping[str, tuple[str, ...]],
-    priors: dict[str, float],
-    events: Events,
-    final: FinalProbability,
-    learned: Learned | None,
-    uncalibrated: str,
-) -> pd.DataFrame:
+def _model_table(outlook: Outlook) -> pd.DataFrame:
+    question, pool, final = outlook.question, outlook.pool, outlook.final
+    events, learned, priors = question.events, question.learned, question.options.priors
     rows: list[dict[str, Any]] = []
-    for family, names in families.items():
+    for family, names in question.options.families.items():
         for name in names:
             member = pool.members[name]
             futures = member.futures if events.here.state != "weak" else None
@@ -298,7 +222,8 @@ def _model_table(
                     "note": member.note,
                 }
             )
-    panel: dict[str, Any] = {"member": "panel", "family": "", "reason": uncalibrated, "note": ""}
+    panel: dict[str, Any] = {"member": "panel", "family": "", "note": ""}
+    panel["reason"] = question.uncalibrated
     note = "raw pool"
     if learned is not None:
         before = learned.vintage.before

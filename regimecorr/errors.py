@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 __all__ = [
     "AsOfError",
     "BundledDataWarning",
     "ConstantPriceError",
     "ConvergenceWarning",
+    "DamagedStoreWarning",
     "DataError",
     "DateColumnError",
     "DegenerateRegimeWarning",
@@ -21,6 +25,7 @@ __all__ = [
     "DuplicateAssetError",
     "DuplicateDateError",
     "EstimationError",
+    "FailedPairsWarning",
     "InfinitePriceError",
     "LevelBasisWarning",
     "MissingValuesError",
@@ -39,6 +44,7 @@ __all__ = [
     "UnknownAssetError",
     "UnsortedDatesError",
     "WindowError",
+    "collected_warnings",
     "warn_user",
 ]
 
@@ -267,12 +273,68 @@ class StaleDataWarning(RegimeCorrWarning):
     """
 
 
+class DamagedStoreWarning(RegimeCorrWarning):
+    """Files of a store cannot be read; what stood in them is made again.
+
+    Cause: a disk or a copy that failed, or files that were edited.
+    Remedy: none is needed; the files stay beside the store with the ending `.damaged`.
+    """
+
+
+class FailedPairsWarning(RegimeCorrWarning):
+    """Pairs of a scan have no verdict.
+
+    Cause: prices that cannot be used, models that fail; `reason` in the table tells.
+    Remedy: repair the prices of those pairs, or leave them out; the others are not affected.
+    """
+
+
 class LevelBasisWarning(RegimeCorrWarning):
     """The correlation is one of price levels.
 
     Cause: `basis="levels"` or `"log_levels"`; trending prices correlate without any relation.
     Remedy: `basis="returns"` for anything but replaying a published claim.
     """
+
+
+_Collector = tuple[type[RegimeCorrWarning], list[RegimeCorrWarning]]
+#: Who collects warnings here, the innermost last.
+_COLLECTORS: ContextVar[tuple[_Collector, ...]] = ContextVar("collectors", default=())
+
+
+@contextmanager
+def collected_warnings(
+    category: type[RegimeCorrWarning] = RegimeCorrWarning,
+) -> Iterator[list[RegimeCorrWarning]]:
+    """Collect the package's warnings in place of issuing them.
+
+    Unlike `warnings.catch_warnings` this touches nothing that threads share, so that jobs beside
+    each other keep their warnings apart.
+
+    Parameters
+    ----------
+    category : type of RegimeCorrWarning, default RegimeCorrWarning
+        What is collected; others are issued, or collected further out.
+
+    Yields
+    ------
+    list of RegimeCorrWarning
+        Those of this thread, in their order.
+
+    Examples
+    --------
+    >>> from regimecorr.errors import StaleDataWarning, collected_warnings, warn_user
+    >>> with collected_warnings() as seen:
+    ...     warn_user("The price did not move.", StaleDataWarning)
+    >>> seen
+    [StaleDataWarning('The price did not move.')]
+    """
+    found: list[RegimeCorrWarning] = []
+    token = _COLLECTORS.set((*_COLLECTORS.get(), (category, found)))
+    try:
+        yield found
+    finally:
+        _COLLECTORS.reset(token)
 
 
 def warn_user(message: str, category: type[RegimeCorrWarning]) -> None:
@@ -288,6 +350,10 @@ def warn_user(message: str, category: type[RegimeCorrWarning]) -> None:
     category : type of RegimeCorrWarning
         The kind of warning.
     """
+    for wanted, found in reversed(_COLLECTORS.get()):
+        if issubclass(category, wanted):
+            found.append(category(message))
+            return
     root = __name__.partition(".")[0]
     level = 2
     frame = sys._getframe(1)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import warnings
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,7 @@ from regimecorr.errors import ConvergenceWarning, DataError, EstimationError, Mo
 from regimecorr.evaluation.divergences import LATER_AGES, divergences
 from regimecorr.evaluation.features import FeatureWindows
 from regimecorr.evaluation.pair_pool import pool_of
-from regimecorr.evaluation.panel import Pairs, Panel, read_panel
+from regimecorr.evaluation.panel import Pairs, Panel, fingerprint, name_seed, read_panel
 from regimecorr.evaluation.plugins import chart_rule, ewma_rule
 from regimecorr.evaluation.pool import OUTER_DRAWS, SPECS
 from regimecorr.evaluation.pooling import FAMILIES, member_priors
@@ -164,7 +162,10 @@ def backtest(
         else {tuple(row[k] for k in _KEY): row for row in read_records(store, options)}
     )
     places = zip(rows["asset"], rows["benchmark"], rows["date"], strict=True)
-    rows["inputs"] = [_fingerprint(whole, *place) for place in places]
+    rows["inputs"] = [
+        fingerprint(whole.table.loc[:date, [asset, benchmark]].dropna())
+        for asset, benchmark, date in places
+    ]
     wanted = []
     for row in rows.itertuples(index=False):
         old = known.get(_key(row))
@@ -201,15 +202,6 @@ def chosen(panel: PriceSource | Panel, pairs: Pairs) -> Panel:
 
 def _key(row: Any) -> tuple[str, str, str]:
     return row.asset, row.benchmark, f"{row.date:%Y-%m-%d}"
-
-
-def _fingerprint(panel: Panel, asset: str, benchmark: str, date: pd.Timestamp) -> str:
-    """Hash of the pair's prices up to a day."""
-    table = panel.table.loc[:date, [asset, benchmark]].dropna()
-    digest = hashlib.sha256(f"{asset}|{benchmark}".encode())
-    digest.update(table.index.to_numpy().astype("datetime64[D]").astype(np.int64).tobytes())
-    digest.update(np.ascontiguousarray(table.to_numpy(dtype=float)).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _forecasts(
@@ -251,7 +243,7 @@ def raw_forecast(prices: pd.DataFrame, n_paths: int = N_PATHS, rng: int = 0) -> 
         "p_ewma": ewma_rule(values, here.sign, here.midpoint, end - begin),
         "p_chart": chart_rule(here.r_long, here.sign),
     }
-    name = zlib.crc32(f"{pair.asset}|{pair.benchmark}".encode())
+    name = name_seed((pair.asset, pair.benchmark))
     generator = np.random.default_rng([rng, name, pair.dates[-1].toordinal()])
     events = Events(pair, "returns", here, SHORT_WINDOW, HORIZON)
     priors = member_priors(None, FAMILIES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -48,7 +50,7 @@ ASSET_CLASSES: dict[str, str] = {
 LEAST_ROWS = 600
 _MAX_GAP_DAYS = 30
 #: A price that is not positive now and then is left out; a column of them is no price.
-_MOST_NOT_POSITIVE = 0.01
+MOST_NOT_POSITIVE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,12 +157,16 @@ def pairs_of(
     >>> pairs_of(table)
     [('SPX', 'TLT')]
     """
-    return _pairs_of(load_prices(prices), pairs, same, leave_out)
+    return chosen_names(load_prices(prices), pairs, same, leave_out)
 
 
-def _pairs_of(
-    table: pd.DataFrame, pairs: Pairs, same: Groups, leave_out: Sequence[str]
+def chosen_names(
+    table: pd.DataFrame,
+    pairs: Pairs = "all",
+    same: Groups = SAME_UNDERLYING,
+    leave_out: Sequence[str] = LEFT_OUT,
 ) -> list[Names]:
+    """Name the pairs of a table that is loaded; see `pairs_of`."""
     names = [str(name) for name in table.columns]
     group = _groups(names, same)
     if isinstance(pairs, str):
@@ -257,12 +263,25 @@ def read_panel(
     if isinstance(prices, Panel):
         return prices
     table, notes = _positive(load_prices(prices), leave_out)
-    wanted = _pairs_of(table, pairs, same, leave_out)
+    wanted = chosen_names(table, pairs, same, leave_out)
     panel = _build(table, wanted, dict(ASSET_CLASSES if classes is None else classes), notes)
     if not panel.pairs:
         example, reason = next(iter(panel.skipped.items()))
         raise DataError(f"None of {len(wanted)} pairs can be used; {' / '.join(example)}: {reason}")
     return panel
+
+
+def fingerprint(prices: pd.DataFrame) -> str:
+    """Hash of names, days and prices of a pair on its common days."""
+    digest = hashlib.sha256("|".join(str(name) for name in prices.columns).encode())
+    digest.update(prices.index.to_numpy().astype("datetime64[D]").astype(np.int64).tobytes())
+    digest.update(np.ascontiguousarray(prices.to_numpy(dtype=float)).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def name_seed(names: Names) -> int:
+    """Number made of a pair's names, so that its random numbers are its own."""
+    return zlib.crc32("|".join(names).encode())
 
 
 def _positive(
@@ -275,7 +294,7 @@ def _positive(
         if name in leave_out or not len(bad):
             continue
         share = len(bad) / int(table[name].notna().sum())
-        if share > _MOST_NOT_POSITIVE:
+        if share > MOST_NOT_POSITIVE:
             raise ReturnsNotPricesError(
                 f"{share:.0%} of {name} are not positive, so it is no series of prices; rebuild "
                 f"prices from returns, or put {name} into leave_out."
@@ -293,7 +312,7 @@ def _build(
     pairs, skipped, more = [], {}, []
     for names in wanted:
         try:
-            pair, note = _aligned(table, names)
+            pair, note = aligned(table, names)
         except DataError as error:  # kept with its reason; the panel goes on without the pair
             skipped[names] = str(error)
             continue
@@ -302,8 +321,8 @@ def _build(
     return Panel(table, tuple(pairs), skipped, classes, (*notes, *more))
 
 
-def _aligned(table: pd.DataFrame, names: Names) -> tuple[PanelPair, str]:
-    """The pair and what to know of it.
+def aligned(table: pd.DataFrame, names: Names) -> tuple[PanelPair, str]:
+    """Bring two columns onto their common days; returns the pair and what to know of it.
 
     With holes it is the first stretch between them that has enough rows: what comes after a hole
     must not decide what was known before it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from regimecorr.errors import DegenerateRegimeWarning, EstimationError, SamplingError
+from regimecorr.errors import (
+    DegenerateRegimeWarning,
+    EstimationError,
+    SamplingError,
+    collected_warnings,
+)
 from regimecorr.evaluation.pooling import Array, pool_weights
 from regimecorr.evaluation.posteriors import Sampled, bayes_specs, today_in_words
 from regimecorr.models.base import CorrelationResult, Futures, IntArray
@@ -169,7 +173,9 @@ def run_pool(
             return member
         main, extra = generator.spawn(2)
         try:
-            fit, note = _fitted(specs[name], returns, margins, generator)
+            # A regime that the data do not need is a finding, reported in the pool's table.
+            with collected_warnings(DegenerateRegimeWarning):
+                fit, note = _fitted(specs[name], returns, margins, generator)
             futures = fit.simulate(n_paths, horizon, main, n_draws=OUTER_DRAWS, recent=recent)
             outer = futures
             if isinstance(fit, BreakResult):
@@ -192,9 +198,7 @@ def run_pool(
 
     streams = rng.spawn(len(specs))
     # The matrices are tiny: BLAS threads would only wait for each other.
-    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
-        # A regime that the data do not need is a finding of the pool, reported in its table.
-        warnings.simplefilter("ignore", DegenerateRegimeWarning)
+    with threadpool_limits(limits=1, user_api="blas"):
         found = Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(work)(name, stream) for name, stream in zip(specs, streams, strict=True)
         )

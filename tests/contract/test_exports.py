@@ -28,6 +28,7 @@ FUNCTIONS = (
     "published_claims",
     "published_events",
     "rolling_correlation",
+    "scan",
     "select_regimes",
     "simulate",
     "test_association",
@@ -48,7 +49,7 @@ SPECIFICATIONS = (
 )
 #: Functions of no data, and of two samples.
 DATA_ARGUMENTS = {"published_claims": 0, "published_events": 0, "test_association": 2}
-DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim")
+DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim", "Scan")
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
 ON_A_PAIR = (
     "assess",

@@ -1,0 +1,220 @@
+"""Rows of a scan on disk: a folder of Parquet files to which every pair is added as it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from regimecorr.errors import DamagedStoreWarning, DataError, warn_user
+from regimecorr.evaluation.panel import Names
+from regimecorr.files import replace_file
+from regimecorr.scanning.rows import Kind, Row
+
+MANIFEST = "scan.json"
+#: This many small files become one.
+MERGE_AT = 200
+_FORMAT = 1
+_PART = "part-"
+
+
+class ScanStore:
+    """An open store. Files are named after the hash of their content and never rewritten.
+
+    Attributes
+    ----------
+    rows : dict
+        Row by pair, as found when the store was opened and added since.
+    """
+
+    def __init__(self, folder: Path, columns: Mapping[str, Kind]) -> None:
+        self.rows: dict[Names, Row] = {}
+        self._folder = folder
+        self._schema = _schema(columns)
+        self._small: list[Path] = []
+        self._merged: list[Path] = []
+
+    def add(self, row: Row) -> None:
+        """Write the row of a pair; it is on disk when this returns."""
+        self._small.append(self._write([row]))
+        self.rows[_names(row)] = row
+        if len(self._small) >= MERGE_AT:
+            self._merged.append(self._merge(self._small))
+            self._small = []
+
+    def merge(self) -> None:
+        """Make one file of all."""
+        paths = self._merged + self._small
+        if len(paths) > 1:
+            self._merged, self._small = [self._merge(paths)], []
+
+    def read(self) -> None:
+        """Read all parts; one that is damaged is set aside with a warning, its pairs are lost."""
+        for rest in self._folder.glob(".*.part"):  # of a write that was cut off
+            rest.unlink()
+        damaged = []
+        for path in sorted(self._folder.glob(f"{_PART}*.parquet")):
+            try:
+                rows = self._rows(path)
+            except DataError as error:
+                path.rename(path.with_suffix(".damaged"))
+                damaged.append(str(error))
+                continue
+            (self._small if len(rows) == 1 else self._merged).append(path)
+            self.rows |= {_names(row): row for row in rows}
+        if damaged:
+            warn_user(
+                f"{len(damaged)} of the files in {self._folder} cannot be read and were renamed "
+                f"to .damaged; the pairs in them are made again. {' '.join(damaged)}",
+                DamagedStoreWarning,
+            )
+
+    def _write(self, rows: Sequence[Row]) -> Path:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=self._schema), sink)
+        path = self._folder / f"{_PART}{_digest(sink.getvalue())}.parquet"
+        replace_file(path, sink.getvalue())
+        return path
+
+    def _rows(self, path: Path) -> list[Row]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path.name}: {error}.") from error
+        if path.stem != f"{_PART}{_digest(content)}":
+            raise DataError(f"{path.name}: its content was cut off or changed.")
+        try:
+            table = pq.read_table(io.BytesIO(content))
+        except pa.ArrowException as error:
+            raise DataError(f"{path.name}: {error}.") from error
+        if not table.schema.equals(self._schema):
+            raise DataError(f"{path.name}: its columns are not those of this scan.")
+        rows: list[Row] = table.to_pylist()
+        return rows
+
+    def _merge(self, paths: list[Path]) -> Path:
+        """Make one file of several; killed in between, both stay, which does no harm."""
+        rows = {_names(row): row for path in paths for row in self._rows(path)}
+        target = self._write([rows[names] for names in sorted(rows)])
+        for path in paths:
+            if path != target:
+                path.unlink()
+        return target
+
+
+@contextmanager
+def opened_store(
+    store: str | Path, options: Mapping[str, Any], columns: Mapping[str, Kind]
+) -> Iterator[ScanStore]:
+    """Open a store for one scan at a time, and make its files one when the scan is through.
+
+    Parameters
+    ----------
+    store : path
+        Folder; made if there is none, in an existing one.
+    options : mapping
+        What the scan was asked, as JSON can hold it.
+    columns : mapping
+        Columns of a row and what they hold.
+
+    Raises
+    ------
+    DataError
+        If pyarrow is missing, the folder is no store, holds rows that were made with other
+        options, or another scan has it open.
+    """
+    folder = Path(store)
+    _check_pyarrow(store)
+    if not folder.absolute().parent.is_dir():
+        raise DataError(f"The folder of store={str(store)!r} does not exist; make it first.")
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"store={str(store)!r} is a file; a scan is kept in a folder of its own.")
+    folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / "scan.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DataError(
+            f"Another scan has {folder} open; wait until it ends, or use another folder."
+        ) from None
+    try:
+        _check_manifest(folder, options)
+        opened = ScanStore(folder, columns)
+        opened.read()
+        yield opened
+        opened.merge()
+    finally:
+        lock.release()
+
+
+def _check_pyarrow(store: str | Path) -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise DataError(
+            f"store={str(store)!r} is kept as Parquet and pyarrow, which writes it, is not "
+            'installed: pip install "regimecorr[data]", or scan without a store.'
+        ) from error
+
+
+def _check_manifest(folder: Path, options: Mapping[str, Any]) -> None:
+    """Write what a new store is for, or hold it against what is asked."""
+    wanted = {"format": _FORMAT, "options": json.loads(json.dumps(options))}
+    path = folder / MANIFEST
+    if not path.exists():
+        others = [p.name for p in folder.iterdir() if p.name != "scan.lock" and p.suffix != ".part"]
+        if others:
+            raise DataError(
+                f"{folder} holds {min(others)} and no {MANIFEST}, so it is no store of a scan; "
+                "use another folder."
+            )
+        replace_file(path, (json.dumps(wanted, indent=1) + "\n").encode())
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        options_found = dict(found["options"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} cannot be read ({error!r}); use another folder.") from error
+    if found.get("format") != _FORMAT:
+        raise DataError(
+            f"{path} has format {found.get('format')!r}; {_FORMAT} is read. Use another folder."
+        )
+    asked = wanted["options"]
+    keys = sorted(options_found.keys() | asked.keys())
+    other = {k: options_found.get(k) for k in keys if options_found.get(k) != asked.get(k)}
+    if other:
+        mine = {k: asked.get(k) for k in other}
+        raise DataError(f"{folder} holds rows made with {other}, not {mine}; use another folder.")
+
+
+def _schema(columns: Mapping[str, Kind]) -> Any:
+    import pyarrow as pa
+
+    types = {
+        "text": pa.string(),
+        "date": pa.string(),
+        "number": pa.float64(),
+        "count": pa.int64(),
+        "flag": pa.bool_(),
+    }
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _names(row: Row) -> Names:
+    return str(row["asset"]), str(row["benchmark"])

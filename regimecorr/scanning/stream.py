@@ -1,0 +1,111 @@
+"""Rows as they are made, by whatever joblib has to work with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import closing
+
+from joblib import Parallel, delayed, effective_n_jobs
+
+from regimecorr.errors import ModelError
+from regimecorr.evaluation.panel import Names
+from regimecorr.scanning.pair import PairJob, lost_row, row_of
+from regimecorr.scanning.rows import Row
+
+
+def stream_rows(
+    names: Sequence[Names],
+    job_of: Callable[[Names], PairJob],
+    n_jobs: int | None,
+    backend: str | None,
+) -> Iterator[Row]:
+    """Make the rows of pairs; each is there as soon as it is ready, in no order.
+
+    A job is cut out of the table when a worker is free, so that few are held at a time. Where a
+    worker dies, the pairs that were on their way are made again one at a time, and one over which
+    it dies again becomes a row that says so.
+
+    Parameters
+    ----------
+    names : sequence of (asset, benchmark)
+        The pairs.
+    job_of : callable
+        Makes the job of a pair.
+    n_jobs : int or None
+        Processes; None: what `joblib.parallel_config` says, otherwise 1.
+    backend : str or None
+        Backend of joblib; None: what `joblib.parallel_config` says, otherwise processes.
+
+    Raises
+    ------
+    ModelError
+        If joblib does not know the backend.
+    """
+    waiting = list(names)
+    while waiting:
+        begun: list[Names] = []
+        done: set[Names] = set()
+
+        def jobs(waiting: list[Names] = waiting, begun: list[Names] = begun) -> Iterator[PairJob]:
+            for pair in waiting:
+                begun.append(pair)
+                yield job_of(pair)
+
+        try:
+            with closing(_parallel(jobs(), n_jobs, backend)) as rows:
+                for row in rows:
+                    done.add((row["asset"], row["benchmark"]))
+                    yield row
+            return
+        except BrokenExecutor:
+            suspects = [pair for pair in begun if pair not in done]
+            if not suspects:
+                raise
+        for pair in suspects:
+            yield _alone(job_of(pair))
+        waiting = [pair for pair in waiting if pair not in done and pair not in suspects]
+
+
+def check_backend(n_jobs: int | None, backend: str | None) -> None:
+    """Raise `ModelError` unless joblib can make something of the backend."""
+    try:
+        Parallel(n_jobs=n_jobs, backend=backend)
+    except (ValueError, ImportError) as error:
+        raise ModelError(f"backend={backend!r} cannot be used: {error}") from error
+
+
+def _parallel(
+    jobs: Iterator[PairJob], n_jobs: int | None, backend: str | None
+) -> Generator[Row, None, None]:
+    """Rows of jobs in the order in which they are ready; in batches where joblib cannot stream."""
+    try:
+        # A batch of several would keep rows back that are ready.
+        work = Parallel(
+            n_jobs=n_jobs, backend=backend, batch_size=1, return_as="generator_unordered"
+        )
+    except ValueError:  # the backend can only return lists
+        yield from _batches(jobs, n_jobs, backend)
+        return
+    with closing(work(_tasks(jobs))) as rows:
+        yield from rows
+
+
+def _batches(jobs: Iterator[PairJob], n_jobs: int | None, backend: str | None) -> Iterator[Row]:
+    work = Parallel(n_jobs=n_jobs, backend=backend, batch_size=1)
+    while batch := list(itertools.islice(jobs, max(2, effective_n_jobs(n_jobs)))):
+        yield from work(_tasks(batch))
+
+
+def _tasks(jobs: Iterable[PairJob]) -> Iterator[object]:
+    return (delayed(row_of)(job) for job in jobs)
+
+
+def _alone(job: PairJob) -> Row:
+    """Row of a pair in a process of its own; the death of the process is its reason."""
+    try:
+        (row,) = Parallel(n_jobs=2, backend="loky")([delayed(row_of)(job)])
+    except BrokenExecutor:
+        return lost_row(job)
+    return dict(row)
