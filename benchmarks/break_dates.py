@@ -205,7 +205,7 @@ def other_intervals(z: Array, row: int, rng: Rng) -> dict[str, tuple[float, floa
 # ------------------------------------------------------------------------------ breaks
 def one_sample(steps: Steps, rng: Rng) -> dict[str, Any]:
     """Number, dates, bounds and levels by form; other intervals for the default one."""
-    n, _, rows, nu = steps
+    _, _, rows, nu = steps
     sample = along(lambda rng: stepwise(steps), nu)(rng)
     found, margins = search(sample, rng)
     out: dict[str, Any] = {}

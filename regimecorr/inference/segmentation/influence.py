@@ -9,9 +9,11 @@ The maximum-likelihood estimate of the correlation r of a bivariate t, its scale
     w_t = \frac{\nu + 2}{\nu - 2 + q_t}, \qquad
     q_t = \frac{u_t^2 - 2 r u_t v_t + v_t^2}{1 - r^2},
 
-u and v the standardised series. It is the part of the score of r that the scores of the two scales
-do not explain, so a change of volatility that both legs share leaves its mean at zero. With
-:math:`\nu = \infty` it is the influence function of Pearson's correlation.
+u and v the series over their scales. It is the part of the score of r that the scores of the two
+scales do not explain, so a change of volatility that both legs share leaves its mean at zero. The
+scales are standard deviations here, which lie as far off for both legs under an elliptical law and
+so do not move the root. With :math:`\nu = \infty` it is the influence function of Pearson's
+correlation.
 """
 
 from __future__ import annotations
