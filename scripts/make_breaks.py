@@ -17,6 +17,7 @@ from make_validation import fill
 
 import regimecorr as rc
 from regimecorr.formatting import day, signed, with_bounds
+from regimecorr.inference.constancy.result import written
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "break_dates.json"
@@ -36,7 +37,7 @@ def example() -> list[str]:
             bounds = f"{day(row['lower'])} to {day(row['upper'])}"
             levels = f"{signed(row['before'])} | {signed(row['after'])}"
             rows.append(
-                f"| {title} | {day(row['date'])} | {bounds} | {levels} | {row['pvalue']:.4f} |"
+                f"| {title} | {day(row['date'])} | {bounds} | {levels} | {written(row['pvalue'])} |"
             )
         if options:
             continue
@@ -133,7 +134,8 @@ def not_steps(record: dict[str, Any]) -> list[str]:
     forms = list(next(iter(record["not steps"].values())))
     rows = [f"| correlation | {' | '.join(forms)} |", "|---" * (len(forms) + 1) + "|"]
     for world, block in record["not steps"].items():
-        rows.append(f"| {world} | {' | '.join(f'{block[f]["mean number"]:.1f}' for f in forms)} |")
+        cells = (f"{block[form]['mean number']:.1f}" for form in forms)
+        rows.append(f"| {world} | {' | '.join(cells)} |")
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from regimecorr.formatting import day, percent, plural, signed, with_bounds
-from regimecorr.inference.constancy.result import ConstancyTest
+from regimecorr.inference.constancy.result import ConstancyTest, written
 from regimecorr.inference.segmentation.spans import SpanMethod
 
 
@@ -79,7 +79,7 @@ class Breaks:
         lines = [
             f"Breaks of the correlation of {' and '.join(self.names)}, {self.n_obs} returns",
             f"  found        {plural(len(self.breaks), 'break')} at {self.alpha:g}",
-            f"  whole sample statistic {self.test.statistic:.4g}, p-value {self.test.pvalue:.4f} "
+            f"  whole sample statistic {self.test.statistic:.4g}, p-value {written(self.test.pvalue)} "
             f"({self.method}, {'weighted' if self.robust else 'unweighted'})",
         ]
         if len(self.breaks):
@@ -87,7 +87,7 @@ class Breaks:
         for _, row in self.breaks.iterrows():
             lines.append(
                 f"    {_label(row['date'])} [{_label(row['lower'])}, {_label(row['upper'])}]  "
-                f"{signed(row['before'])} to {signed(row['after'])}, p {row['pvalue']:.4f}"
+                f"{signed(row['before'])} to {signed(row['after'])}, p {written(row['pvalue'])}"
             )
         lines.append(f"  segments: correlation of residuals and of returns, {mass} intervals")
         for _, row in self.segments.iterrows():
