@@ -79,8 +79,9 @@ class Breaks:
         lines = [
             f"Breaks of the correlation of {' and '.join(self.names)}, {self.n_obs} returns",
             f"  found        {plural(len(self.breaks), 'break')} at {self.alpha:g}",
-            f"  whole sample statistic {self.test.statistic:.4g}, p-value {written(self.test.pvalue)} "
-            f"({self.method}, {'weighted' if self.robust else 'unweighted'})",
+            f"  whole sample statistic {self.test.statistic:.4g}, p-value "
+            f"{written(self.test.pvalue)} ({self.method}, "
+            f"{'weighted' if self.robust else 'unweighted'})",
         ]
         if len(self.breaks):
             lines.append(f"  first row after a break, with its {mass} interval")
