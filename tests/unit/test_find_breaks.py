@@ -123,6 +123,7 @@ class TestResult:
             == three.index.get_indexer(found.breaks["lower"]).tolist()
         )
         assert f"    {found.breaks['row'][0]} [" in plain.summary()
+        assert f" {found.segments['rows'][0]} rows " in plain.summary()
 
 
 class TestOptions:

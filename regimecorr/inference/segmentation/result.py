@@ -83,15 +83,16 @@ class Breaks:
             f"{written(self.test.pvalue)} ({self.method}, "
             f"{'weighted' if self.robust else 'unweighted'})",
         ]
+        # As objects: a row of numbers alone would turn row labels into floats.
         if len(self.breaks):
             lines.append(f"  first row after a break, with its {mass} interval")
-        for _, row in self.breaks.iterrows():
+        for _, row in self.breaks.astype(object).iterrows():
             lines.append(
                 f"    {_label(row['date'])} [{_label(row['lower'])}, {_label(row['upper'])}]  "
                 f"{signed(row['before'])} to {signed(row['after'])}, p {written(row['pvalue'])}"
             )
         lines.append(f"  segments: correlation of residuals and of returns, {mass} intervals")
-        for _, row in self.segments.iterrows():
+        for _, row in self.segments.astype(object).iterrows():
             lines.append(
                 f"    {_label(row['first'])} to {_label(row['last'])}, {row['rows']} rows  "
                 f"{with_bounds(row, 'correlation', signed)}  {with_bounds(row, 'raw', signed)}"
