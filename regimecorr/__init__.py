@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
+    from regimecorr.inference.segmentation import find_breaks
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
     from regimecorr.models.dcc import DCC
@@ -74,6 +75,7 @@ _HOME = {
     "download": "data.sources",
     "episode_durations": "episodes.durations",
     "episode_pathways": "episodes.pathways",
+    "find_breaks": "inference.segmentation",
     "find_episodes": "episodes.detect",
     "fisher_switching": "models.fisher",
     "load_prices": "data.prices",
@@ -116,6 +118,7 @@ __all__ = [
     "download",
     "episode_durations",
     "episode_pathways",
+    "find_breaks",
     "find_episodes",
     "fisher_switching",
     "load_prices",

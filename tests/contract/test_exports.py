@@ -22,6 +22,7 @@ FUNCTIONS = (
     "download",
     "episode_durations",
     "episode_pathways",
+    "find_breaks",
     "find_episodes",
     "fisher_switching",
     "load_prices",

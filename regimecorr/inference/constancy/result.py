@@ -45,7 +45,8 @@ def by_level(values: Array | list[float]) -> pd.Series:
     return pd.Series(np.asarray(values, float), index=[f"{100 * level:g}%" for level in LEVELS])
 
 
-def _written(pvalue: float | None) -> str:
+def written(pvalue: float | None) -> str:
+    """Write a p-value; a very small one by its bound, none as "none"."""
     if pvalue is None:
         return "none"
     return "<0.0001" if pvalue < 0.0001 else f"{pvalue:.4f}"
@@ -116,7 +117,7 @@ class ConstancyTest:
             f"  null         {self.null}",
             f"  alternative  {self.alternative}",
             f"  statistic    {self.statistic:.4g} ({self.distribution})",
-            f"  p-value      {_written(self.pvalue)}",
+            f"  p-value      {written(self.pvalue)}",
         ]
         if len(self.critical_values):
             critical = ", ".join(f"{k}: {v:.4g}" for k, v in self.critical_values.items())

@@ -31,6 +31,17 @@ def trimmed_rows(n_obs: int, trim: float) -> tuple[int, int]:
     return first, last
 
 
+def squared_sums(values: Array, first: int, last: int) -> Array:
+    r"""Squared sums :math:`S_k^2 n / (k (n - k))` (..., last - first + 1) of values (..., n).
+
+    The values have mean zero; k, the rows before a change, runs from ``first`` to ``last``. It is
+    what the sum of squares loses when the values have one mean before row k and another from it.
+    """
+    n, k = values.shape[-1], np.arange(first, last + 1)
+    sums = np.cumsum(values, axis=-1)[..., first - 1 : last]
+    return np.asarray(sums**2 * n / (k * (n - k)))
+
+
 def lm_values(z: Array, first: int, last: int, robust: bool) -> Array:
     """LM statistics (last - first + 1,) of a change after ``first`` .. ``last`` rows of (n, 2)."""
     n = len(z)
@@ -42,9 +53,7 @@ def lm_values(z: Array, first: int, last: int, robust: bool) -> Array:
         r = float(u @ v / n)
         scores = r * (1.0 - r * r) + (1.0 + r * r) * u * v - r * (u * u + v * v)
         scores, variance = scores / (1.0 - r * r) ** 2, (1.0 + r * r) / (1.0 - r * r) ** 2
-    k = np.arange(first, last + 1)
-    sums = np.cumsum(scores)[first - 1 : last]
-    return np.asarray(sums**2 * n / (variance * k * (n - k)))
+    return squared_sums(scores, first, last) / variance
 
 
 def wald_values(z: Array, first: int, last: int, robust: bool) -> Array:
