@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import kolmogorov, ndtri, stdtrit
 
@@ -329,7 +330,7 @@ def _dates(posterior: Posterior, index: pd.Index) -> pd.DataFrame:
     return pd.DataFrame(columns, index=index[posterior.rows])
 
 
-def _first(alarms: Array) -> int | None:
+def _first(alarms: npt.NDArray[np.bool_]) -> int | None:
     rows = np.flatnonzero(alarms)
     return int(rows[0]) if rows.size else None
 
