@@ -170,8 +170,10 @@ class TestSums:
             assert found.path[k - 1] == pytest.approx(k * (own - r) / (math.sqrt(m) * d))
         assert found.path[0] == 0.0
 
-    def test_page_is_the_largest_change_since_any_row(self):
-        path = np.random.default_rng(5).standard_normal(80).cumsum()
+    @pytest.mark.parametrize("drift", [-0.5, 0.0, 0.5])
+    def test_page_is_the_largest_change_since_any_row(self, drift):
+        """The start counts as a row: a path that leaves zero at once is measured from there."""
+        path = (np.random.default_rng(5).standard_normal(80) + drift).cumsum() + 9.0 * drift
         whole = np.concatenate([[0.0], path])
         plain = [max(abs(whole[k] - whole[j]) for j in range(k)) for k in range(1, 81)]
         np.testing.assert_allclose(page(path), plain)

@@ -73,11 +73,11 @@ def run_lengths(z: Array, m: int, options: Options) -> Posterior:
     still = np.zeros(grid.size)
     tail = len(z) - m + 1
     moves = (prior, hazard, prior, still, still, tail, 0)
-    loglik, _, filtered = grid_filter(z, table, top, rho, nu, *moves)
+    _, _, filtered = grid_filter(z, table, top, rho, nu, *moves)
     level = float(filtered[0] @ rho)
     beyond = rho < 0.5 * level if level >= 0.0 else rho > 0.5 * level
     chances = (np.array(WINDOWS), np.array(TAILS), _TINY)
-    _, since, within, likeliest, bounds, rows, mass = run_length_filter(
+    loglik, since, within, likeliest, bounds, rows, mass = run_length_filter(
         z, table, top, rho, nu, prior, hazard, m, *chances
     )
     return Posterior(
