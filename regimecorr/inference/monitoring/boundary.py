@@ -6,8 +6,9 @@ With x the rows monitored over the rows of history, the boundary is
 
     c\, w(x), \qquad w(x) = (1 + x) \left(\frac{x}{1 + x}\right)^\gamma, \qquad 0 < x \le B,
 
-(Wied and Galeano 2013, equation 6 of Horváth et al. 2004). The values c stand in
-``boundaries.json``, made by ``scripts/make_monitor_table.py`` without the error of a grid.
+(Wied and Galeano 2013; the boundary is that of Horváth, Hušková, Kokoszka and Steinebach 2004).
+The values c stand in ``boundaries.json``, made by ``scripts/make_monitor_table.py`` without the
+error of a grid.
 """
 
 from __future__ import annotations

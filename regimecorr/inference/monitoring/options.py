@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 
 import numpy as np
 
@@ -67,9 +67,13 @@ def make_options(method: Method, given: dict[str, Any]) -> Options:
     return options
 
 
+def _number(value: object) -> TypeGuard[float]:
+    numeric = isinstance(value, int | float | np.integer | np.floating)
+    return numeric and not isinstance(value, bool)
+
+
 def _check_range(name: str, value: object, low: float, high: float) -> None:
-    number = isinstance(value, int | float | np.integer | np.floating)
-    if not number or isinstance(value, bool) or not low <= float(value) <= high:  # type: ignore[arg-type]
+    if not _number(value) or not low <= value <= high:
         raise ModelError(f"{name}={value!r} must be a number within {low:g} and {high:g}.")
 
 
@@ -78,7 +82,7 @@ def rows_monitored(horizon: float | None, m: int) -> float:
     if horizon is None:
         return float(m)
     fewest = int(np.ceil(SHORTEST * m))
-    if isinstance(horizon, bool) or not (horizon == np.inf or float(horizon).is_integer()):
+    if not _number(horizon) or not (horizon == np.inf or float(horizon).is_integer()):
         raise ModelError(f"horizon={horizon!r} must be a whole number of rows, or math.inf.")
     if horizon < fewest:
         raise ModelError(

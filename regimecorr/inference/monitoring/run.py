@@ -168,10 +168,10 @@ def monitor(
     options = make_options(method, given)
     frame = check_returns(returns)
     m = _history(frame.index, start)
+    rows_monitored(options.horizon, m)
     history = frame.iloc[:m]
     sample = read_sample(history, margins, raw=not options.robust, pair=True)
     fitted = identity_margins(history) if sample.margins is None else sample.margins
-    rows_monitored(options.horizon, m)
     return _watch(m, options, tuple(sample.notes()), fitted.append(frame.iloc[m:]))
 
 
