@@ -129,9 +129,11 @@ def drift(rng: Rng) -> Array:
     return np.linspace(0.6, 0.2, N_OBS)
 
 
-def dcc(rng: Rng, a: float = 0.05, b: float = 0.90, nu: float = 5.0) -> pd.DataFrame:
+def dcc(
+    rng: Rng, a: float = 0.05, b: float = 0.90, nu: float = 5.0, n: int = N_OBS
+) -> pd.DataFrame:
     """Engle's DCC about a correlation of .4."""
-    shocks = correlated(np.zeros(N_OBS + _BURN), nu, rng)
+    shocks = correlated(np.zeros(n + _BURN), nu, rng)
     q11 = q22 = 1.0
     q12, out = 0.4, np.empty_like(shocks)
     for t, (e1, e2) in enumerate(shocks):

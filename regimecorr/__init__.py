@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regimecorr.inference.constancy import test_constancy
     from regimecorr.inference.context.build import context
     from regimecorr.inference.levels import audit_levels
+    from regimecorr.inference.monitoring import monitor
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
     from regimecorr.inference.segmentation import find_breaks
@@ -79,6 +80,7 @@ _HOME = {
     "find_episodes": "episodes.detect",
     "fisher_switching": "models.fisher",
     "load_prices": "data.prices",
+    "monitor": "inference.monitoring",
     "published_claims": "inference.claims.table",
     "published_events": "inference.claims.table",
     "rolling_correlation": "events",
@@ -122,6 +124,7 @@ __all__ = [
     "find_episodes",
     "fisher_switching",
     "load_prices",
+    "monitor",
     "published_claims",
     "published_events",
     "rolling_correlation",

@@ -32,7 +32,8 @@ from regimecorr.models.grid import (
 )
 from regimecorr.models.margins import GARCH, MarginsResult
 
-_GRID = 133
+#: Fisher z values of the grid.
+GRID_SIZE = 133
 _MEANS = 7
 
 
@@ -162,7 +163,7 @@ class BreakCorrelation(CorrelationModel[BreakResult]):
         nodes: Array,
         node_prior: Array,
     ) -> BreakResult:
-        grid = fisher_grid(_GRID)
+        grid = fisher_grid(GRID_SIZE)
         still = np.zeros((len(table), grid.size))
         levels = np.array(
             [normal_weights(grid, m, s) for m, s in table[["level_mean", "level_sd"]].to_numpy()]

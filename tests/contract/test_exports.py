@@ -26,6 +26,7 @@ FUNCTIONS = (
     "find_episodes",
     "fisher_switching",
     "load_prices",
+    "monitor",
     "published_claims",
     "published_events",
     "rolling_correlation",

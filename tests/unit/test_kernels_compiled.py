@@ -126,6 +126,19 @@ CALLS = {
     "density.log_density": lambda: (1.0, -0.5, 0.4, 6.0),
     "density.density_table": lambda: (Z, RHO, 5.0),
     "density.constant_loglikelihood": lambda: (Z, 0.4, 5.0),
+    "monitoring.reweigh": lambda: (PRIOR.copy(), RHO**2, 0.9),
+    "monitoring.reweigh_in_logs": lambda: (
+        *_zeros((5, G), 5),
+        *(3, RNG.dirichlet(np.ones(G), 3), 60.0, -60.0, RHO, np.inf),
+    ),
+    "monitoring.merge_runs": lambda: (
+        *(UNIFORMS[:, :G].copy(), 1e-3 * UNIFORMS[:, 0], np.arange(4), 4, 2, 2, 1.0),
+    ),
+    "monitoring.quantile_row": lambda: (PRIOR, np.arange(G), G, 0.4),
+    "monitoring.run_length_filter": lambda: (
+        *(Z, *_density(np.inf), RHO, np.inf, PRIOR, 0.02, 30, np.array([5, 10])),
+        *(np.array([0.05, 0.95]), 1e-3),
+    ),
     "rolling.window_moments": lambda: (X, Y, 3, 40),
     "rolling.correlation_from_moments": lambda: (2.0, 3.0, 1.0),
     "rolling.pearson": lambda: (X, Y),

@@ -138,21 +138,24 @@ def correlation(values: Array) -> float:
     return float(np.asarray(np.corrcoef(values[:, 0], values[:, 1]))[0, 1])
 
 
+def find_row(index: pd.Index, date: DateLike, name: str) -> int:
+    """Row of the first label on or after a date; a row number where there are no dates."""
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        stamps = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+        if isinstance(date, int | np.integer):
+            raise ModelError(f"{name}={date!r} must be a date: the returns are indexed by dates.")
+        return int(stamps.tz_localize(None).searchsorted(parse_day(date, label=name)))
+    if isinstance(date, int | np.integer) and not isinstance(date, bool):
+        labels = pd.api.types.is_integer_dtype(index) and index.is_monotonic_increasing
+        return int(index.searchsorted(date)) if labels else int(date)
+    raise ModelError(f"{name}={date!r} must be a row number: the returns carry no dates.")
+
+
 def split_row(index: pd.Index, date: DateLike | None, method: str) -> int:
     """First row on or after a date, with enough rows on both sides."""
     if date is None:
         raise ModelError(f"method={method!r} needs date=: the first day (row) of the new state.")
-    n = len(index)
-    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
-        stamps = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
-        if isinstance(date, int | np.integer):
-            raise ModelError(f"date={date!r} must be a date: the returns are indexed by dates.")
-        row = int(stamps.tz_localize(None).searchsorted(parse_day(date, label="date")))
-    elif isinstance(date, int | np.integer) and not isinstance(date, bool):
-        labels = pd.api.types.is_integer_dtype(index) and index.is_monotonic_increasing
-        row = int(index.searchsorted(date)) if labels else int(date)
-    else:
-        raise ModelError(f"date={date!r} must be a row number: the returns carry no dates.")
+    n, row = len(index), find_row(index, date, "date")
     if not FEWEST_ROWS <= row <= n - FEWEST_ROWS:
         raise ModelError(
             f"date={date!r} leaves {max(row, 0)} rows before and {max(n - row, 0)} after it; at "
