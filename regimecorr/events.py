@@ -113,6 +113,11 @@ def situation(values: Array, short_window: int, long_window: int) -> Situation:
             f"r_short={r_short}, r_long={r_long}, reference={reference}. Use a longer window or "
             "other data."
         )
+    return situation_of(r_short, r_long, reference)
+
+
+def situation_of(r_short: float, r_long: float, reference: float) -> Situation:
+    """Situation by its three correlations, however they were estimated."""
     sign = -1 if reference < 0 else 1
     middle = float(midpoint_of(r_short, reference))
     return Situation(

@@ -8,8 +8,9 @@ import pytest
 import regimecorr as rc
 from regimecorr.data.alignment import align
 from regimecorr.errors import ModelError, WindowError
-from regimecorr.evaluation.readings import Events, aggregate
+from regimecorr.evaluation.readings import Events
 from regimecorr.events import situation
+from regimecorr.indicators.frequency import aggregate
 from regimecorr.models.base import Futures
 
 FIELDS = ("returns", "correlation", "recent", "draw")
