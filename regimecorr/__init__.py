@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from regimecorr.inference.levels import audit_levels
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
+    from regimecorr.inference.timing.build import timing
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
     from regimecorr.models.dcc import DCC
@@ -85,6 +86,7 @@ _HOME = {
     "test_constancy": "inference.constancy",
     "test_positioning": "inference.positioning",
     "test_regimes": "inference.regimes",
+    "timing": "inference.timing.build",
 }
 
 __all__ = [
@@ -125,6 +127,7 @@ __all__ = [
     "test_constancy",
     "test_positioning",
     "test_regimes",
+    "timing",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -36,6 +36,7 @@ FUNCTIONS = (
     "test_constancy",
     "test_positioning",
     "test_regimes",
+    "timing",
 )
 SPECIFICATIONS = (
     "BreakCorrelation",
@@ -60,6 +61,7 @@ ON_A_PAIR = (
     "rolling_correlation",
     "test_claim",
     "test_claims",
+    "timing",
 )
 Kind = inspect.Parameter
 

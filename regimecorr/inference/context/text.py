@@ -9,14 +9,11 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.events import GAP_CLOSED
-from regimecorr.formatting import MISSING, count, day, percent, plural, signed
+from regimecorr.formatting import MISSING, WIDTH, count, day, entry, percent, plural, signed
 from regimecorr.indicators.macro import RISK_ON
 
 if TYPE_CHECKING:
     from regimecorr.inference.context.result import Context
-
-WIDTH = 100
-_KEY = 13
 
 
 def context_text(c: Context) -> str:
@@ -28,14 +25,14 @@ def context_text(c: Context) -> str:
     )
     if c.data.get("simulated"):
         lines.insert(0, "SIMULATED PRICES")
-    lines += _entry("Prices", _prices(c))
-    lines += _entry("Year", _year(c))
-    lines += _entry("Drawdown", _drawdown(c))
+    lines += entry("Prices", _prices(c))
+    lines += entry("Year", _year(c))
+    lines += entry("Drawdown", _drawdown(c))
     for leg, name in (("asset", c.asset), ("benchmark", c.benchmark)):
-        lines += _entry("Momentum", f"{name}: {_momentum(c.momentum.iloc[-1], leg, c)}")
-    lines += _entry("Beta", _beta(c))
-    lines += _entry("Price gap", _gap(c))
-    lines += _entry("Gap record", _record(c))
+        lines += entry("Momentum", f"{name}: {_momentum(c.momentum.iloc[-1], leg, c)}")
+    lines += entry("Beta", _beta(c))
+    lines += entry("Price gap", _gap(c))
+    lines += entry("Gap record", _record(c))
     if len(c.today):
         lines += ["", "Liquidity and risk, as published by the close:"]
         lines += [line for name, row in c.today.iterrows() for line in _series(str(name), row)]
@@ -51,17 +48,6 @@ def _wrapped(text: str, indent: str) -> list[str]:
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent or "  ",
-        break_on_hyphens=False,
-    )
-
-
-def _entry(key: str, text: str) -> list[str]:
-    """A keyword and a paragraph beside it."""
-    return textwrap.wrap(
-        " ".join(text.split()),
-        WIDTH,
-        initial_indent=f"{key:<{_KEY}}",
-        subsequent_indent=" " * _KEY,
         break_on_hyphens=False,
     )
 
@@ -188,7 +174,7 @@ def _series(name: str, row: pd.Series) -> list[str]:
         text += f" since {day(row['since'])}"
     if row["revised"]:
         text += " (revised later)"
-    return _entry(f"  {name} ", text)
+    return entry(f"  {name} ", text)
 
 
 def _states(c: Context, name: str) -> list[str]:
@@ -202,7 +188,7 @@ def _states(c: Context, name: str) -> list[str]:
     p = float(c.contrasts["adjusted"][name])
     tested = f"p = {p:.3f} adjusted" if np.isfinite(p) else "not tested"
     residual = signed(float(c.contrasts["residual_difference"][name]))
-    return _entry(f"  {name} ", f"{'; '.join(parts)}; residuals {residual}, {tested}")
+    return entry(f"  {name} ", f"{'; '.join(parts)}; residuals {residual}, {tested}")
 
 
 def _with_interval(row: pd.Series) -> str:
