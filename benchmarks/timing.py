@@ -57,17 +57,18 @@ def asynchronous(n: int, hours: float, rng: Rng) -> pd.DataFrame:
     """Returns (n, 2) on business days; the second leg closes ``hours`` before the first.
 
     The news of a day before and after that close are shocks of their own with correlation .5 and
-    the day's t(5) scale; both legs have GARCH(1,1) volatility by day.
+    the day's t(5) scale. Both legs share one GARCH(1,1) volatility, so that .5 is the correlation
+    of the returns too.
     """
     late = hours / 24.0
     rows = n + _BURN + 1
     parts = correlate(rng.standard_normal((2, rows, 2)), np.full((2, rows), RHO))
     parts *= np.sqrt([1.0 - late, late])[:, None, None]
     parts *= np.sqrt((NU - 2.0) / rng.chisquare(NU, rows))[:, None]
-    z = parts.sum(axis=0)
-    x = _innovations(z, rng)
-    evening = parts[1, :, 1] * x[:, 1] / z[:, 1]
-    seen = np.column_stack([x[1:, 0], x[1:, 1] - evening[1:] + evening[:-1]])[-n:]
+    first = parts.sum(axis=0)
+    parts *= (_innovations(first, rng)[:, 0] / first[:, 0])[:, None]
+    day, evening = parts
+    seen = np.column_stack([(day + evening)[1:, 0], day[1:, 1] + evening[:-1, 1]])[-n:]
     return pd.DataFrame(seen, pd.bdate_range("2015-01-01", periods=n), columns=["A", "B"])
 
 
@@ -145,7 +146,7 @@ def ccf(n: int, n_jobs: int) -> dict[str, Any]:
 def two_markets(n: int, rng: Rng, correlation: float = 0.3) -> pd.DataFrame:
     """Prices whose log gap closes by `ADJUSTMENT` a row, GARCH-t(5) shocks."""
     shocks = returns(correlated(np.full(n + _BURN, correlation), NU, rng), rng).to_numpy()
-    shocks /= shocks.std(axis=0)  # alike in size, so that the gap is no leg alone
+    shocks = shocks / shocks.std(axis=0)  # alike in size, so that the gap is no leg alone
     logs = np.zeros((n + 1, 2))
     for t in range(n):
         logs[t + 1] = logs[t] + ADJUSTMENT * (logs[t, 0] - logs[t, 1]) + 0.01 * shocks[t]

@@ -199,11 +199,15 @@ def _aggregated(target: Array, other: Array, lags: int) -> tuple[Array, Array]:
     inverse = _inverse(gram)
     cross = np.einsum("...nj,...n->...j", design, y)
     coefficients = np.einsum("...ij,...j->...i", inverse, cross)
-    pulled = np.einsum("...ij,...nj->...ni", inverse, design)
-    leverage = np.einsum("...ni,...ni->...n", pulled, design) + 1.0 / inner
+    leverage = np.einsum("...ni,...ij,...nj->...n", design, inverse, design, optimize=True)
     residual = y - np.einsum("...ni,...i->...n", design, coefficients)
+    residual = n * residual / (1.0 - leverage - 1.0 / inner)
+    terms = design * inverse.sum(axis=-1)[..., None, :] * residual[..., None]
     influence = np.zeros(target.shape)
-    influence[..., lags : n - lags] = n * pulled.sum(axis=-1) * residual / (1.0 - leverage)
+    for k in range(2 * lags + 1):
+        # A product of two rows is news of the later one; dated so, they hardly correlate.
+        first = max(lags, k)
+        influence[..., first : first + inner] += terms[..., k]
     return coefficients.sum(axis=-1), influence
 
 

@@ -119,8 +119,8 @@ def _state(t: Timing) -> list[str]:
 def _leads(t: Timing) -> str:
     """Cross-correlations at the lags next to zero, and those that leave the joint band."""
     found = t.cross_correlation
-    r = {int(k): float(v) for k, v in found["correlation"].items()}
-    outside = [int(k) for k in found.index[found["outside"]] if k]
+    r = dict(zip(found.index.tolist(), found["correlation"].tolist(), strict=True))
+    outside = [k for k, out in zip(r, found["outside"], strict=True) if out and k]
     last = max(r)
     near = ", ".join(
         f"{leader} a row ahead {signed(r[k])}{' *' if k in outside else ''}"
