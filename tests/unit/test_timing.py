@@ -262,15 +262,22 @@ class TestWhatIsKnown:
         pd.testing.assert_frame_equal(one.adjustment, two.adjustment)
         assert one.as_of == day
 
-    def test_rolling_values_are_as_they_were_known(self, prices, found):
-        """On a Friday, so that the last week is whole in both."""
-        day = prices.index[1199]
-        assert day.day_of_week == 4
+    @pytest.mark.parametrize("weekday", [4, 2])
+    def test_rolling_values_are_as_they_were_known(self, prices, found, weekday):
+        """On a Wednesday the week that is not over ends with the day, on that day only."""
+        day = prices.index[1150:1199][prices.index[1150:1199].day_of_week == weekday][-1]
         then = rc.timing(prices, as_of=day, **OPTIONS)
+        before = then.rolling.index[: None if weekday == 4 else -1]
         pd.testing.assert_frame_equal(
-            then.rolling, found.rolling.loc[:day], check_freq=False, rtol=1e-9
+            then.rolling.loc[before], found.rolling.loc[before], check_freq=False, rtol=1e-9
         )
-        pd.testing.assert_frame_equal(then.states, found.states.loc[:day], check_freq=False)
+        pd.testing.assert_frame_equal(
+            then.states.loc[before], found.states.loc[before], check_freq=False
+        )
+        daily = [name for name in then.rolling if not name.startswith("weekly")]
+        pd.testing.assert_frame_equal(
+            then.rolling[daily], found.rolling.loc[:day, daily], check_freq=False, rtol=1e-9
+        )
 
 
 class TestResult:
