@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from regimecorr.inference.positioning import test_positioning
     from regimecorr.inference.regimes import select_regimes, test_regimes
     from regimecorr.inference.segmentation import find_breaks
+    from regimecorr.inference.timing.build import timing
     from regimecorr.models.breaks import BreakCorrelation
     from regimecorr.models.constant import ConstantCorrelation
     from regimecorr.models.dcc import DCC
@@ -93,6 +94,7 @@ _HOME = {
     "test_constancy": "inference.constancy",
     "test_positioning": "inference.positioning",
     "test_regimes": "inference.regimes",
+    "timing": "inference.timing.build",
 }
 
 __all__ = [
@@ -137,6 +139,7 @@ __all__ = [
     "test_constancy",
     "test_positioning",
     "test_regimes",
+    "timing",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -113,6 +113,11 @@ def situation(values: Array, short_window: int, long_window: int) -> Situation:
             f"r_short={r_short}, r_long={r_long}, reference={reference}. Use a longer window or "
             "other data."
         )
+    return situation_of(r_short, r_long, reference)
+
+
+def situation_of(r_short: float, r_long: float, reference: float) -> Situation:
+    """Situation by its three correlations, however they were estimated."""
     sign = -1 if reference < 0 else 1
     middle = float(midpoint_of(r_short, reference))
     return Situation(
@@ -210,12 +215,15 @@ def divergences(values: Array, windows: Windows, rule: DivergenceRule) -> Array:
 def state_history(
     x: Array, y: Array, windows: Windows, rule: DivergenceRule | None = None
 ) -> pd.DataFrame:
-    """Return ``r_short, r_long, reference, midpoint, state`` by row.
+    """Return ``r_short, r_long, reference, midpoint, state`` ("" if unknown) by row."""
+    return states_of(*rolling_correlations(x, y, windows), windows, rule)
 
-    There is no state before the first full reference.
-    """
-    rule = DivergenceRule() if rule is None else rule
-    r_short, r_long = rolling_correlations(x, y, windows)
+
+def states_of(
+    r_short: Array, r_long: Array, windows: Windows, rule: DivergenceRule | None = None
+) -> pd.DataFrame:
+    """Return the same from rolling correlations, however they were estimated."""
+    rule = rule or DivergenceRule()
     anchor = rule.anchor(windows)
     reference = np.where(anchor < 0, np.nan, r_long[anchor])
     sign, divergent = divergent_rows(

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["MISSING", "count", "day", "percent", "plain", "plural", "signed", "with_bounds"]
+__all__ = [
+    "KEY",
+    "MISSING",
+    "WIDTH",
+    "count",
+    "day",
+    "entry",
+    "percent",
+    "plain",
+    "plural",
+    "signed",
+    "with_bounds",
+]
 
 MISSING = "n/a"
+#: Columns of a text, and of the keyword at the left of a paragraph.
+WIDTH, KEY = 100, 13
 _LONG = 10_000.0
 
 
@@ -66,6 +81,17 @@ def day(value: Any) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a count with its noun."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def entry(key: str, text: str) -> list[str]:
+    """Write a keyword and a paragraph beside it, as lines."""
+    return textwrap.wrap(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=f"{key:<{KEY}}",
+        subsequent_indent=" " * KEY,
+        break_on_hyphens=False,
+    )
 
 
 def plain(value: Any) -> Any:

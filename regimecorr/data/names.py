@@ -5,10 +5,24 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import TypeAlias
 
 from regimecorr.errors import DataError, DuplicateAssetError, UnknownAssetError
 
-__all__ = ["check_names", "require"]
+__all__ = ["SAME_UNDERLYING", "Groups", "check_names", "require", "underlying"]
+
+Groups: TypeAlias = Sequence[Sequence[str]]
+
+#: Columns that follow one underlying; of each group one counts.
+SAME_UNDERLYING: tuple[tuple[str, ...], ...] = (
+    ("SPY", "SPX", "DIA"),
+    ("IWM", "RUT"),
+    ("QQQ", "NDX"),
+    ("GLD", "GOLD_FUT"),
+    ("SLV", "SILVER_FUT"),
+    ("USO", "WTI_SPOT"),
+    ("UUP_TR", "DXY"),
+)
 
 
 def check_names(labels: Sequence[Hashable], *, where: str) -> list[str]:
@@ -38,3 +52,11 @@ def require(name: str, available: Sequence[str]) -> str:
     raise UnknownAssetError(
         f"There is no asset {name!r}.{hint} Available: {', '.join(map(str, available))}."
     )
+
+
+def underlying(name: str) -> str:
+    """Return one name for all columns that follow the same underlying."""
+    for group in SAME_UNDERLYING:
+        if name.upper() in group:
+            return group[0]
+    return name.upper()

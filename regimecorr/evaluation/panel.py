@@ -14,24 +14,14 @@ import pandas as pd
 
 from regimecorr.data import checks
 from regimecorr.data.dates import parse_day
+from regimecorr.data.names import SAME_UNDERLYING, Groups
 from regimecorr.data.prices import PriceSource, load_prices, require
 from regimecorr.errors import DataError, DuplicateAssetError, ModelError, ReturnsNotPricesError
 from regimecorr.events import Array
 
 Names: TypeAlias = tuple[str, str]
 Pairs: TypeAlias = Literal["all"] | Sequence[Names]
-Groups: TypeAlias = Sequence[Sequence[str]]
 
-#: Columns that follow one underlying; of each group one counts.
-SAME_UNDERLYING: tuple[tuple[str, ...], ...] = (
-    ("SPY", "SPX", "DIA"),
-    ("IWM", "RUT"),
-    ("QQQ", "NDX"),
-    ("GLD", "GOLD_FUT"),
-    ("SLV", "SILVER_FUT"),
-    ("USO", "WTI_SPOT"),
-    ("UUP_TR", "DXY"),
-)
 #: No prices of an asset.
 LEFT_OUT: tuple[str, ...] = ("VIX",)
 _CLASS_MEMBERS = {

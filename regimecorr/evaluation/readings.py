@@ -18,6 +18,7 @@ from regimecorr.events import (
     series_on_basis,
     situation,
 )
+from regimecorr.indicators.frequency import aggregate
 from regimecorr.kernels.rolling import first_passage_above, path_correlation
 from regimecorr.models.base import Futures
 
@@ -100,19 +101,6 @@ class Events:
 
 def _fisher(r: Array) -> Array:
     return np.asarray(np.arctanh(np.clip(r, -0.999999, 0.999999)), dtype=float)
-
-
-def aggregate(values: Array, rows: int, step: int) -> Array:
-    """Sums of ``rows`` consecutive returns every ``step`` rows, counted back from the last.
-
-    Axis -2 is time.
-    """
-    total = np.cumsum(values, axis=-2)
-    n = values.shape[-2]
-    ends = np.arange(n - 1, rows - 2, -step)[::-1]
-    before = np.take(total, np.maximum(ends - rows, 0), axis=-2)
-    before = np.where((ends - rows >= 0)[:, None], before, 0.0)
-    return np.asarray(np.take(total, ends, axis=-2) - before, dtype=float)
 
 
 def sensitivity_table(

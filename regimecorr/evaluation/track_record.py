@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from regimecorr.data.names import underlying
 from regimecorr.evaluation.binned import calibration_error
 from regimecorr.evaluation.blocks import calendar_blocks
-from regimecorr.evaluation.panel import SAME_UNDERLYING
 from regimecorr.evaluation.scores import brier_skill
 from regimecorr.evaluation.vintages import Calibration
 
@@ -129,9 +129,9 @@ def track_record(
     blocks = None if known["date"].isna().any() else calendar_blocks(known["date"])
     skill = brier_skill(forecasts, outcomes, known["base_rate"].to_numpy(), blocks=blocks)
     error = calibration_error(forecasts, outcomes)
-    key = {_underlying(name) for name in names}
+    key = {underlying(name) for name in names}
     mine = [
-        {_underlying(a), _underlying(b)} == key
+        {underlying(a), underlying(b)} == key
         for a, b in zip(made["asset"], made["benchmark"], strict=True)
     ]
     pair = made.loc[mine, list(_COLUMNS)].copy()
@@ -159,13 +159,6 @@ def _share_interval(hits: int, n: int) -> tuple[float, float]:
         return float("nan"), float("nan")
     found = stats.binomtest(hits, n).proportion_ci(0.90, method="exact")
     return float(found.low), float(found.high)
-
-
-def _underlying(name: str) -> str:
-    for group in SAME_UNDERLYING:
-        if name.upper() in group:
-            return group[0]
-    return name.upper()
 
 
 def _none() -> pd.DataFrame:

@@ -134,7 +134,7 @@ def engle_granger(log_prices: Array) -> UnitRootTest:
     >>> engle_granger(tied).pvalue < 0.01
     True
     """
-    values = _checked(log_prices, 2)
+    values = checked(log_prices, 2)
     x = np.column_stack([np.ones(len(values)), values[:, 1]])
     coefficients, *_ = np.linalg.lstsq(x, values[:, 0], rcond=None)
     residual = values[:, 0] - x @ coefficients
@@ -171,7 +171,7 @@ def gap_unit_root(gap: Array) -> UnitRootTest:
     >>> gap_unit_root(walk).pvalue > 0.05
     True
     """
-    values = _checked(gap, 1)
+    values = checked(gap, 1)
     return _judged(_dickey_fuller(values, constant=True), 1, len(values), 1.0)
 
 
@@ -211,7 +211,7 @@ def johansen(log_prices: Array, lags: int = 1) -> TraceTest:
     """
     from statsmodels.tsa.coint_tables import c_sjt
 
-    values = _checked(log_prices, 2)
+    values = checked(log_prices, 2)
     if not 0 <= lags <= len(values) // 10:
         raise DataError(f"lags={lags} must be 0 to {len(values) // 10} with {len(values)} rows.")
     eigenvalues, relation, n = _canonical_correlations(values, lags)
@@ -291,7 +291,7 @@ def half_life(
     >>> half_life(walk).upper
     inf
     """
-    values = _checked(gap, 1)
+    values = checked(gap, 1)
     if not 0.0 < ci_prob < 1.0:
         raise DataError(f"ci_prob={ci_prob} must lie between 0 and 1, for example 0.95.")
     if n_sim < 100:
@@ -389,7 +389,8 @@ def _design(values: Array, lags: int, constant: bool) -> tuple[Array, Array]:
     return changes[lags:], np.column_stack(columns)
 
 
-def _checked(values: Array, ndim: int) -> Array:
+def checked(values: npt.ArrayLike, ndim: int) -> Array:
+    """Return (n,) or (n, 2) values as floats, or say what is wrong with them."""
     out = np.asarray(values, dtype=np.float64)
     if out.ndim != ndim or (ndim == 2 and out.shape[1] != 2):
         wanted = "(n_rows, 2)" if ndim == 2 else "(n_rows,)"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import chdtrc
 
 from regimecorr.errors import DataError
+from regimecorr.indicators.regression import robust_regression
 
 Array: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -42,6 +43,10 @@ class CrossCorrelation:
     def statistic(self) -> Array:
         """Correlation over its error (n_lags,)."""
         return self.correlation / self.error
+
+    def pointwise(self, level: float = 0.95) -> Array:
+        """Half width (n_lags,) of the band that holds each lag by itself."""
+        return np.asarray(np.quantile(np.abs(self.deviations), level, axis=0) * self.error)
 
     def band(self, level: float = 0.95) -> Array:
         """Half width (n_lags,) of the band that holds all lags at once where none has a link."""
@@ -101,6 +106,15 @@ def influence(x: Array, y: Array) -> tuple[Array, Array]:
     return r, product - 0.5 * r[..., None] * (u * u + v * v)
 
 
+def resampled_means(values: Array, rows: IntArray) -> Array:
+    """Means (n_boot, k) of the rows of ``values`` (n_rows, k) over bootstrap rows (n_boot, n).
+
+    Of influences: how far the estimates lie from the sample's, to first order.
+    """
+    drawn = np.stack([np.bincount(row, minlength=len(values)) for row in rows]).astype(float)
+    return np.asarray(drawn @ values / len(values))
+
+
 def cross_correlation(
     x: npt.ArrayLike, y: npt.ArrayLike, lags: npt.ArrayLike, rows: IntArray
 ) -> CrossCorrelation:
@@ -153,9 +167,7 @@ def cross_correlation(
     for column, k in enumerate(steps):
         earlier, here = _shifted(n, int(k))
         correlation[column], moved[here, column] = influence(first[earlier], second[here])
-    drawn = np.stack([np.bincount(row, minlength=n) for row in rows]).astype(float)
-    known = (n - np.abs(steps)).astype(float)
-    moves = drawn @ moved / known
+    moves = resampled_means(moved, rows) * (n / (n - np.abs(steps)))
     error = moves.std(axis=0, ddof=1)
     return CrossCorrelation(steps, correlation, error, moves / error)
 
@@ -231,25 +243,10 @@ def granger(
     if gap is not None:
         columns.insert(0, np.asarray(gap, dtype=float)[last - skip - 1 : n - skip - 1])
     design = np.column_stack([np.ones(n - last), *columns])
-    coefficients, covariance = _robust_regression(design, second[last:], last if skip else 0)
-    b, v = coefficients[-lags:], covariance[-lags:, -lags:]
+    fitted = robust_regression(design, second[last:], last if skip else 0)
+    b, v = fitted.coefficients[-lags:], fitted.covariance[-lags:, -lags:]
     statistic = float(b @ np.linalg.solve(v, b))
     return GrangerTest(statistic, b.size, float(chdtrc(b.size, statistic)), float(b.sum()))
-
-
-def _robust_regression(design: Array, target: Array, lags: int) -> tuple[Array, Array]:
-    """Least squares (k,) and covariance (k, k): HC3 without lags, else Newey and West's."""
-    orthogonal, triangle = np.linalg.qr(design)
-    coefficients = np.linalg.solve(triangle, orthogonal.T @ target)
-    residual = target - design @ coefficients
-    if not lags:
-        residual = residual / np.maximum(1.0 - (orthogonal**2).sum(axis=1), 1e-8)
-    scores = np.linalg.solve(triangle, orthogonal.T * residual)
-    covariance = scores @ scores.T
-    for lag in range(1, lags + 1):
-        cross = scores[:, lag:] @ scores[:, :-lag].T
-        covariance += (1.0 - lag / (lags + 1.0)) * (cross + cross.T)
-    return coefficients, covariance
 
 
 def _standardised(x: Array) -> Array:

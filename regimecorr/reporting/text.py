@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from regimecorr.events import WEAK_REFERENCE
-from regimecorr.formatting import count, day, percent, plural, signed, with_bounds
+from regimecorr.formatting import (
+    KEY,
+    WIDTH,
+    count,
+    day,
+    entry,
+    percent,
+    plural,
+    signed,
+    with_bounds,
+)
 from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
@@ -26,9 +36,6 @@ from regimecorr.reporting.facts import (
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
-
-WIDTH = 100
-_KEY = 13
 
 
 def summary_text(v: Verdict) -> str:
@@ -48,21 +55,10 @@ def summary_text(v: Verdict) -> str:
     lines += _opening(v)
     lines += ["", *_state(v), *_probabilities(v)]
     lines += ["", *_regimes(v), *_models(v), *_past(v), *_gap(v)]
-    lines += _entry("Levels", v.levels.sentence())
+    lines += entry("Levels", v.levels.sentence())
     lines += _sensitivity(v)
     lines += ["", *_changes(v)]
     return "\n".join(lines)
-
-
-def _entry(key: str, text: str) -> list[str]:
-    """A keyword and a paragraph beside it."""
-    return textwrap.wrap(
-        " ".join(text.split()),
-        WIDTH,
-        initial_indent=f"{key:<{_KEY}}",
-        subsequent_indent=" " * _KEY,
-        break_on_hyphens=False,
-    )
 
 
 def _opening(v: Verdict) -> list[str]:
@@ -87,16 +83,16 @@ def _state(v: Verdict) -> list[str]:
         f"reference {signed(v.reference)} (the {long} rows before), midpoint {signed(v.midpoint)}; "
         f"{long}-row {signed(v.r_long)}"
     )
-    lines = _entry("State", text)
+    lines = entry("State", text)
     if v.state in ("divergent", "strained"):
         low, high = v.settings["thresholds"]
-        lines += _entry(
+        lines += entry(
             "Label",
             f"{v.label} (transient below {percent(low)}, structural above {percent(high)} "
             "p_structural)",
         )
     elif v.state == "aligned":
-        lines += _entry(
+        lines += entry(
             "Label", "aligned: no divergence today; the probabilities say whether one lies ahead"
         )
     return lines
@@ -104,21 +100,21 @@ def _state(v: Verdict) -> list[str]:
 
 def _probabilities(v: Verdict) -> list[str]:
     if pd.isna(v.p_structural):
-        return _entry("Probability", f"none. {v.reason}") + _record(v)
+        return entry("Probability", f"none. {v.reason}") + _record(v)
     low, high = v.interval
-    lines = _entry(
+    lines = entry(
         "Structural",
         f"{percent(v.p_structural)}, 90% interval {percent(low)} to {percent(high)}: "
         f"{definition(v)}",
     )
-    lines += _entry("Transient", f"{percent(v.p_transient)}: otherwise")
+    lines += entry("Transient", f"{percent(v.p_transient)}: otherwise")
     if pd.isna(v.p_unchanged):
-        lines += _entry("Unchanged", "not defined for price levels")
+        lines += entry("Unchanged", "not defined for price levels")
     else:
         why = "it never left the reference's side of the midpoint"
         if v.state in ("divergent", "strained"):
             why += ", the low reading was sampling noise"
-        lines += _entry(
+        lines += entry(
             "Unchanged",
             f"{percent(v.p_unchanged)}, part of transient: {why}; model-based, validated on "
             "simulated worlds only",
@@ -131,20 +127,20 @@ def _probabilities(v: Verdict) -> list[str]:
         )
     else:
         kind = "the raw pool of models, NOT calibrated on past outcomes; may be over-confident"
-    return lines + _entry("Probability", kind) + _record(v)
+    return lines + entry("Probability", kind) + _record(v)
 
 
 def _record(v: Verdict) -> list[str]:
     first, *more = record_sentences(v)
-    lines = _entry("Record", first)
+    lines = entry("Record", first)
     for sentence in more:
-        lines += _entry("", sentence)
+        lines += entry("", sentence)
     return lines
 
 
 def _regimes(v: Verdict) -> list[str]:
     if v.regimes.empty:
-        return _entry("Regimes", "none; the switching model failed")
+        return entry("Regimes", "none; the switching model failed")
     table = [("", "correlation", "P(today)", "lasts (rows)", "stays 63 / 252 rows")]
     for name, row in v.regimes.iterrows():
         table.append(
@@ -162,7 +158,7 @@ def _regimes(v: Verdict) -> list[str]:
         for line in table
     ]
     keys = ["Regimes"] + [""] * len(lines)
-    return [f"{key:<{_KEY}}{line}" for key, line in zip(keys, lines, strict=False)]
+    return [f"{key:<{KEY}}{line}" for key, line in zip(keys, lines, strict=False)]
 
 
 def _models(v: Verdict) -> list[str]:
@@ -176,17 +172,17 @@ def _models(v: Verdict) -> list[str]:
         doubt = "" if row["converged"] else " (not converged)"
         parts.append(f"{name} {percent(row['weight'])}{p}{doubt}")
         if row["note"]:
-            notes += _entry("", f"Note on {name}: {row['note']}")
-    lines = _entry("Models", f"by weight: {'; '.join(parts)}") + notes
+            notes += entry("", f"Note on {name}: {row['note']}")
+    lines = entry("Models", f"by weight: {'; '.join(parts)}") + notes
     for name, row in lost.iterrows():
-        lines += _entry("", f"FAILED {name}: {row['reason']}")
+        lines += entry("", f"FAILED {name}: {row['reason']}")
     return lines
 
 
 def _past(v: Verdict) -> list[str]:
     episodes = v.episodes
     if episodes.empty:
-        return _entry("Past", "no divergence in this history")
+        return entry("Past", "no divergence in this history")
     outcomes = episodes.loc[episodes["entry"].notna(), "outcome"]
     tally = ", ".join(
         f"{int((outcomes == name).sum())} {name}" for name in ("structural", "transient", "open")
@@ -198,19 +194,19 @@ def _past(v: Verdict) -> list[str]:
         f"{plural(len(episodes), 'divergence')}, {len(outcomes)} counted as {entries} ({tally}); "
         f"the last from {day(last['start'])} {until}"
     )
-    return _entry("Past", text)
+    return entry("Past", text)
 
 
 def _gap(v: Verdict) -> list[str]:
     z = float(v.gap.attrs.get("z", float("nan")))
     text = f"log difference {signed(z)} sd from its {v.settings['long_window']}-row mean"
     if v.gap["p"].isna().all():
-        return _entry("Price gap", f"{text}: closed, nothing to close")
+        return entry("Price gap", f"{text}: closed, nothing to close")
     shares = ", ".join(
         f"{name} {percent(row['p'])} ({percent(row['p_random_walk'])})"
         for name, row in v.gap.iterrows()
     )
-    return _entry(
+    return entry(
         "Price gap",
         f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent "
         "random walks",
@@ -224,20 +220,27 @@ def _sensitivity(v: Verdict) -> list[str]:
         parts.append(f"{variant} {row['state']}{p}")
     # The verdict itself has no probability then; those of the variants are not about it.
     how = ", read with their own reference" if v.state == "weak" else ""
-    lines = _entry("Sensitivity", f"state and raw p_structural{how}: {'; '.join(parts)}")
+    lines = entry("Sensitivity", f"state and raw p_structural{how}: {'; '.join(parts)}")
     other = states_that_differ(v)
     if other:
-        changes = "; ".join(f"{state} with {', '.join(names)}" for state, names in other.items())
-        lines += _entry("", f"The STATE CHANGES with the choice: {changes}")
+        changes = "; ".join(f"{state} with {_variants(names)}" for state, names in other.items())
+        lines += entry("", f"STATE CHANGES: {changes}")
     else:
-        lines += _entry("", f"The state is {v.state} in all of them that can be read")
+        lines += entry("", f"The state is {v.state} in all of them that can be read")
     return lines
+
+
+def _variants(names: list[str]) -> str:
+    """Variants of the sensitivity in few words, so that all changes fit on one line."""
+    windows = [name.removesuffix(" rows") for name in names if name.endswith(" rows")]
+    others = [name.removesuffix(" returns") for name in names if not name.endswith(" rows")]
+    return ", ".join([f"{'/'.join(windows)} rows"] * bool(windows) + others)
 
 
 def _changes(v: Verdict) -> list[str]:
     window = fresh_window(v)
     if v.state == "weak":
-        return _entry(
+        return entry(
             "Would change",
             f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its "
             f"window ends {v.settings['short_window']} rows ago and moves with every new row",
@@ -249,7 +252,7 @@ def _changes(v: Verdict) -> list[str]:
         f"state, with this reference: divergent at r_short {beyond} 0, strained up to "
         f"{signed(half)}, aligned {within} (now {signed(v.r_short)})"
     )
-    lines = _entry("Would change", text)
+    lines = entry("Would change", text)
     families = family_range(v)
     if len(families):
         low, high = families.iloc[0], families.iloc[-1]
@@ -257,8 +260,8 @@ def _changes(v: Verdict) -> list[str]:
             f"raw p_structural, with another family prior: {percent(low)} "
             f"({families.index[0]} alone) to {percent(high)} ({families.index[-1]} alone)"
         )
-        lines += _entry("", text)
-    return lines + _entry(
+        lines += entry("", text)
+    return lines + entry(
         "",
         f"the answer itself: rows {window.first} to {window.last}, about {day(window.begins)} to "
         f"{day(window.ends)}",

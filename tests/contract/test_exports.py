@@ -39,6 +39,7 @@ FUNCTIONS = (
     "test_constancy",
     "test_positioning",
     "test_regimes",
+    "timing",
 )
 SPECIFICATIONS = (
     "BreakCorrelation",
@@ -63,6 +64,7 @@ ON_A_PAIR = (
     "rolling_correlation",
     "test_claim",
     "test_claims",
+    "timing",
 )
 Kind = inspect.Parameter
 

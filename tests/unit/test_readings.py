@@ -8,7 +8,7 @@ import pytest
 import regimecorr as rc
 from regimecorr.data.alignment import align
 from regimecorr.errors import ModelError, WindowError
-from regimecorr.evaluation.readings import Events, aggregate
+from regimecorr.evaluation.readings import Events
 from regimecorr.events import situation
 from regimecorr.models.base import Futures
 
@@ -49,15 +49,6 @@ def test_chance_reads_the_sampling_error_the_right_way_round(pair):
     share = events.structural(thinned).mean()
     assert 0.01 < share < 0.5
     np.testing.assert_allclose(events.chance(thinned), share, atol=1e-12)
-
-
-def test_aggregate_sums_back_from_the_last_row():
-    values = np.arange(14.0).reshape(7, 2)
-    np.testing.assert_array_equal(aggregate(values, 3, 3), values[1:].reshape(2, 3, 2).sum(axis=1))
-    np.testing.assert_array_equal(
-        aggregate(values, 2, 1), values[1:] + values[:-1], err_msg="overlapping"
-    )
-    np.testing.assert_array_equal(aggregate(np.stack([values] * 2), 7, 1)[1], [values.sum(axis=0)])
 
 
 def test_equal_hazards_leave_the_rest_of_the_posterior(pair):

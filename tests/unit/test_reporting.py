@@ -164,12 +164,25 @@ class TestSummary:
         table = divergent.sensitivity.assign(state="divergent")
         same = dataclasses.replace(divergent, sensitivity=table)
         assert "STATE CHANGES" not in same.summary()
+        assert "The state is divergent in all of them that can be read" in same.summary()
         table = table.copy()
         table.loc["126 rows", "state"] = "aligned"
         other = dataclasses.replace(divergent, sensitivity=table)
-        assert "STATE CHANGES with the choice: aligned with 126 rows" in entry(
-            other.summary(), "Sensitivity"
-        )
+        assert "STATE CHANGES: aligned with 126 rows" in entry(other.summary(), "Sensitivity")
+
+    def test_that_is_one_line_whatever_changes(self, divergent):
+        states = {
+            "63 rows": "aligned",
+            "90 rows": "divergent",
+            "126 rows": "aligned",
+            "3-day returns": "strained",
+            "weekly returns": "weak",
+        }
+        table = divergent.sensitivity.assign(state=pd.Series(states))
+        text = dataclasses.replace(divergent, sensitivity=table).summary()
+        (line,) = (line for line in text.splitlines() if "STATE CHANGES" in line)
+        changes = "aligned with 63/126 rows; strained with 3-day; weak with weekly"
+        assert line.strip() == f"STATE CHANGES: {changes}"
 
     def test_family_range_holds_the_pool(self, divergent):
         from regimecorr.reporting.facts import family_range

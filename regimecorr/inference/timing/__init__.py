@@ -1,0 +1,1 @@
+"""What hours between closes do to a correlation: frequencies, corrections, leads, adjustment."""
