@@ -51,22 +51,11 @@ def context_text(c: Context) -> str:
     )
     if c.data.get("simulated"):
         lines.insert(0, "SIMULATED PRICES")
-<<<<<<< HEAD
     for title, paragraphs in context_sections(c):
         if title:
             lines += ["", f"{title}:"]
         for key, text in paragraphs:
-            lines += _entry(f"  {key} " if title else key, text)
-=======
-    lines += entry("Prices", _prices(c))
-    lines += entry("Year", _year(c))
-    lines += entry("Drawdown", _drawdown(c))
-    for leg, name in (("asset", c.asset), ("benchmark", c.benchmark)):
-        lines += entry("Momentum", f"{name}: {_momentum(c.momentum.iloc[-1], leg, c)}")
-    lines += entry("Beta", _beta(c))
-    lines += entry("Price gap", _gap(c))
-    lines += entry("Gap record", _record(c))
->>>>>>> 3f2c308b5c8d9bf70412fdce403233620a0f94bf
+            lines += entry(f"  {key} " if title else key, text)
     if len(c.today):
         lines += _wrapped(caveat(c), "")
     return "\n".join(lines)
@@ -204,11 +193,7 @@ def _series(name: str, row: pd.Series) -> str:
         text += f" since {day(row['since'])}"
     if row["revised"]:
         text += " (revised later)"
-<<<<<<< HEAD
     return text
-=======
-    return entry(f"  {name} ", text)
->>>>>>> 3f2c308b5c8d9bf70412fdce403233620a0f94bf
 
 
 def _states(c: Context, name: str) -> str:
@@ -222,11 +207,7 @@ def _states(c: Context, name: str) -> str:
     p = float(c.contrasts["adjusted"][name])
     tested = f"p = {p:.3f} adjusted" if np.isfinite(p) else "not tested"
     residual = signed(float(c.contrasts["residual_difference"][name]))
-<<<<<<< HEAD
     return f"{'; '.join(parts)}; residuals {residual}, {tested}"
-=======
-    return entry(f"  {name} ", f"{'; '.join(parts)}; residuals {residual}, {tested}")
->>>>>>> 3f2c308b5c8d9bf70412fdce403233620a0f94bf
 
 
 def _with_interval(row: pd.Series) -> str:
