@@ -18,6 +18,12 @@ CORRECTED = ("scholes_williams", "dimson")
 
 
 @pytest.fixture(scope="module")
+def record():
+    path = ROOT / "docs" / "_results" / "timing.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
 def simulation():
     path = ROOT / "benchmarks" / "timing.py"
     spec = importlib.util.spec_from_file_location("timing", path)
@@ -31,11 +37,6 @@ def simulation():
 
 @pytest.mark.slow
 class TestRecord:
-    @pytest.fixture(scope="class")
-    def record(self):
-        path = ROOT / "docs" / "_results" / "timing.json"
-        return json.loads(path.read_text(encoding="utf-8"))
-
     def test_every_reading_estimates_its_target(self, record):
         for row in record["correlations"]:
             off = row["bias"] + record["correlation"] - row["target"]

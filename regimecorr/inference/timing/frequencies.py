@@ -25,7 +25,7 @@ from regimecorr.kernels.rolling import pearson, rolling_pearson
 from regimecorr.models.base import Array
 
 Kind: TypeAlias = Literal["sums", "weeks", "scholes_williams", "dimson"]
-#: Rows of a window in which leads and lags are stacked at once.
+#: Windows that are read at once.
 _STACK = 256
 _WEEK = 5
 
