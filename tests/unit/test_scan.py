@@ -26,6 +26,8 @@ from regimecorr.scanning.pair import job_of, row_of
 from regimecorr.scanning.rows import blank_row, columns_of
 
 PATHS = 400
+PAIRS = [("A", "B"), ("A", "D"), ("C", "D")]
+RAW = {"pairs": PAIRS, "n_paths": PATHS, "calibration": None}
 FIGURES = (
     *("as_of", "state", "label", "p_structural", "p_transient", "p_unchanged", "p_raw"),
     *("calibrated", "base_rate", "r_short", "r_long", "reference", "midpoint", "reason"),
@@ -42,7 +44,7 @@ def panel() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found(panel) -> rc.Scan:
-    return rc.scan(panel, n_paths=PATHS, calibration=None)
+    return rc.scan(panel, **RAW)
 
 
 def same(first: rc.Scan, second: rc.Scan) -> None:
@@ -53,9 +55,9 @@ def same(first: rc.Scan, second: rc.Scan) -> None:
 class TestRow:
     @pytest.mark.parametrize("options", [{}, {"calibration": None, "as_of": "2014-01-02"}])
     def test_is_the_verdict_of_assess(self, panel, options):
-        pairs = [("A", "B"), ("D", "A")]
+        pairs = [("A", "B"), ("D", "A")] if options else [("A", "B")]
         scanned = rc.scan(panel, pairs=pairs, n_paths=PATHS, rng=3, **options)
-        assert len(scanned.table) == 2
+        assert len(scanned.table) == len(pairs)
         for row in scanned.table.itertuples():
             verdict = rc.assess(
                 panel,
@@ -117,15 +119,12 @@ class TestRow:
         options = {"pairs": [("A", "B")], "n_paths": PATHS, "calibration": None}
         changed = panel.copy()
         changed.iloc[-59:] *= 1.7
-        same(
-            rc.scan(panel, as_of=day, **options),
-            rc.scan(changed, as_of=day, **options),
-        )
+        same(rc.scan(panel, as_of=day, **options), rc.scan(changed, as_of=day, **options))
 
 
 class TestOrderAndCompany:
     def test_neither_changes_a_figure(self, panel, found):
-        pairs = [("C", "D"), ("A", "B")]
+        pairs = [("C", "D")]
         fewer = rc.scan(panel, pairs=pairs, n_paths=PATHS, calibration=None).table
         all_together = found.table.set_index(["asset", "benchmark"])
         alone = fewer.set_index(["asset", "benchmark"])
@@ -141,21 +140,20 @@ class TestOrderAndCompany:
         assert other not in set(found.table["seed"])
 
     def test_processes(self, panel, found):
-        same(found, rc.scan(panel, n_paths=PATHS, calibration=None, n_jobs=2))
+        same(found, rc.scan(panel, n_jobs=2, **RAW))
 
     def test_threads_keep_their_warnings_apart(self, panel):
         """A price that stands still is noted with its own pairs, whoever works beside."""
         stale = panel.copy()
         stale.iloc[300:330, 3] = stale.iloc[300, 3]
         before = list(warnings.filters)
-        options = {"n_paths": PATHS, "calibration": None}
         with parallel_config(backend="threading", n_jobs=3):
-            threads = rc.scan(stale, **options)
+            threads = rc.scan(stale, **RAW)
         assert list(warnings.filters) == before
         with_d = (threads.table[["asset", "benchmark"]] == "D").any(axis=1)
         noted = threads.table["notes"].str.contains("D keeps one price for 29 rows")
         assert noted.tolist() == with_d.tolist()
-        same(rc.scan(stale, **options), threads)
+        same(rc.scan(stale, **RAW), threads)
 
     def test_a_panel_brings_its_pairs(self, panel, cheap):
         pairs = [("A", "C"), ("B", "C")]
