@@ -68,6 +68,9 @@ class TestResult:
         if test.path is not None:
             assert test.path.abs().max() == pytest.approx(test.statistic)
             assert test.path.index.isin(world.returns.index).all()
+            # The path is labelled by the last row before a change, the date by the first after it.
+            last = world.returns.index.get_loc(test.path.abs().idxmax())
+            assert test.dates == (world.returns.index[last + 1],)
 
     def test_a_large_break_is_found_by_all_tests_of_breaks(self, world, margins):
         row = int(world.parameters["row"])
