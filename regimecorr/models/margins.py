@@ -306,8 +306,19 @@ Margins: TypeAlias = GARCH | Mapping[str, GARCH]
 def fit_margins(spec: Margins, returns: pd.DataFrame | Array) -> MarginsResult:
     """Fit every column by the specification, or by its own where a mapping names it."""
     frame = check_returns(returns)
-    named = {str(k): v for k, v in spec.items()} if isinstance(spec, Mapping) else {}
     legs = []
+    for name, own in margin_specs(spec, frame).items():
+        series = np.ascontiguousarray(frame[name].to_numpy(dtype=float))
+        legs.append(fit_margin(series, name, own.vol, own.dist))
+        if legs[-1].message:
+            warn_user(legs[-1].message, ConvergenceWarning)
+    return MarginsResult(frame, tuple(legs))
+
+
+def margin_specs(spec: Margins, frame: pd.DataFrame) -> dict[str, GARCH]:
+    """Return the specification of every column, or raise `ModelError` where there is none."""
+    named = {str(k): v for k, v in spec.items()} if isinstance(spec, Mapping) else {}
+    specs = {}
     for name in frame.columns:
         if isinstance(spec, Mapping) and name not in named:
             raise ModelError(
@@ -319,11 +330,8 @@ def fit_margins(spec: Margins, returns: pd.DataFrame | Array) -> MarginsResult:
                 f"margins={own!r} is no specification; use GARCH(...), a mapping of assets to "
                 "GARCH(...), or None for standardized residuals."
             )
-        series = np.ascontiguousarray(frame[name].to_numpy(dtype=float))
-        legs.append(fit_margin(series, name, own.vol, own.dist))
-        if legs[-1].message:
-            warn_user(legs[-1].message, ConvergenceWarning)
-    return MarginsResult(frame, tuple(legs))
+        specs[name] = own
+    return specs
 
 
 def check_returns(returns: pd.DataFrame | Array, min_rows: int = MIN_ROWS) -> pd.DataFrame:

@@ -67,6 +67,30 @@ class TestRecord:
         assert power["0 or .8 anew every day"]["bera_kim"] > 0.95
 
 
+@pytest.mark.slow
+class TestSimulation:
+    """What the record says is what the code does today: the tests are run again."""
+
+    def agree(self, found, recorded):
+        for method, row in found.items():
+            share, noted = row["5%"], recorded[method]
+            error = np.hypot(row["5%, s.e."], noted["5%, s.e."])
+            assert share == pytest.approx(noted["5%"], abs=4.0 * error), method
+
+    def test_sizes(self, simulation, record):
+        """1,000 samples; 3 to 7 %, and two standard errors of the simulation."""
+        found = simulation.by_method(simulation.along(simulation.constant), (True,), 1000, 1)
+        self.agree(found["default"], record["size"]["GARCH-t5"]["default"])
+        for method, row in found["default"].items():
+            error = row["5%, s.e."]
+            assert 0.03 - 2.0 * error <= row["5%"] <= 0.07 + 2.0 * error, method
+
+    @pytest.mark.parametrize("world", ["break .5 to .7 in the middle", "DCC a .05, b .90 about .4"])
+    def test_powers(self, world, simulation, record):
+        found = simulation.by_method(simulation.POWER[world], (True,), 200, 1)
+        self.agree(found["default"], record["power"][world]["default"])
+
+
 def test_the_simulation_runs_and_does_not_depend_on_the_processes(simulation):
     one, two = (
         simulation.by_method(simulation.along(simulation.constant), (True,), 2, n_jobs)

@@ -68,6 +68,9 @@ class TestResult:
         if test.path is not None:
             assert test.path.abs().max() == pytest.approx(test.statistic)
             assert test.path.index.isin(world.returns.index).all()
+            # The path is labelled by the last row before a change, the date by the first after it.
+            last = world.returns.index.get_loc(test.path.abs().idxmax())
+            assert test.dates == (world.returns.index[last + 1],)
 
     def test_a_large_break_is_found_by_all_tests_of_breaks(self, world, margins):
         row = int(world.parameters["row"])
@@ -129,9 +132,14 @@ class TestMargins:
         with pytest.raises(ModelError, match="belong to other returns"):
             constancy(world.returns[:-1], margins=margins, robust=robust)
 
-    def test_what_is_no_specification(self, world):
-        with pytest.raises(ModelError, match="no specification"):
-            constancy(world.returns, margins="GARCH")
+    @pytest.mark.parametrize("robust", [True, False])
+    def test_what_is_no_specification(self, robust, world):
+        """Also where the form of the test fits no margins."""
+        for method in ("fluctuation", "cusum_bootstrap"):
+            with pytest.raises(ModelError, match="no specification"):
+                constancy(world.returns, method=method, margins="GARCH", robust=robust)
+        with pytest.raises(ModelError, match="no specification for 'B'"):
+            constancy(world.returns, margins={"A": rc.GARCH()}, robust=robust)
 
     def test_a_margin_that_does_not_converge_is_told(self, world):
         explosive = world.returns * np.linspace(0.1, 40.0, 900)[:, None] ** 2
@@ -169,6 +177,8 @@ class TestBadInput:
             ("cusum_bootstrap", {"n_boot": 50}, "n_boot=50"),
             ("cusum_bootstrap", {"block_length": 300}, "too long for 900 rows"),
             ("fluctuation", {"robust": 1}, "robust=1"),
+            ("sup_lm", {"trim": "0.15"}, "trim='0.15' must lie within"),
+            ("sup_wald", {"trim": np.nan}, "trim=nan must lie within"),
             ("known_date", {}, "needs date="),
             ("known_date", {"date": 300}, "indexed by dates"),
             ("known_date", {"date": "2000-01-10"}, "leaves 4 rows before"),
@@ -187,6 +197,18 @@ class TestBadInput:
             constancy(z, method="known_date", margins=None, date="2001-01-02")
         with pytest.raises(ModelError, match="leaves 5 rows before"):
             constancy(z, method="known_date", margins=None, date=5)
+
+    def test_row_labels(self, world):
+        """A whole number is a label; labels that fall name no first row after a change."""
+        z = world.std_resid.to_numpy()
+        options = {"method": "known_date", "margins": None}
+        labelled = pd.DataFrame(z, index=np.arange(2000, 2900))
+        found = constancy(labelled, date=2500, **options)
+        assert found.dates == (2500,)
+        assert found.statistic == constancy(z, date=500, **options).statistic
+        for date in (2500, 500):
+            with pytest.raises(ModelError, match="row labels do not increase"):
+                constancy(labelled.set_axis(labelled.index[::-1]), date=date, **options)
 
     @pytest.mark.parametrize("method", METHODS)
     def test_number_of_assets(self, method, world):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.optimize import minimize
+from scipy.special import gammaln
 from scipy.stats import chi2
 
 from regimecorr.inference.constancy import test_constancy as constancy
 from regimecorr.inference.constancy.products import (
+    against,
     fourth_harmonic,
     information_statistic,
     lagged_products,
@@ -29,6 +32,14 @@ def elliptical(rng, n, rho, nu=np.inf, assets=2):
 
 def standardised(z):
     return (z - z.mean(axis=0)) / z.std(axis=0)
+
+
+def test_replicates_as_large_as_the_statistic_count():
+    replicates = np.repeat(np.arange(1.0, 11.0), 10)[:99]
+    pvalue, law, critical = against(replicates, 10.0)
+    assert pvalue == 10 / 100
+    assert law == "99 resamples"
+    assert critical.tolist() == [9.0, 10.0, 10.0]
 
 
 class TestEngleSheppard:
@@ -129,6 +140,30 @@ class TestBeraKim:
             theta, q = np.arctan2(b, a), a * a + b * b
             harmonics = 1 + 2 * r**2 + np.cos(4 * theta) - 4 * r * np.cos(2 * theta)
             assert v**2 == pytest.approx(q**2 / 8 * harmonics, rel=1e-9, abs=1e-12)
+
+    def test_fourth_harmonic_by_its_formula(self):
+        """Nu by a search of its own, the cosine as a polynomial."""
+        z = standardised(elliptical(np.random.default_rng(16), 500, 0.4, 6.0))
+        x, y = z.T
+
+        def minus_density(theta):
+            r, nu = np.tanh(theta[0]), 2.0 + np.exp(theta[1])
+            form = (x * x + y * y - 2.0 * r * x * y) / (1.0 - r * r)
+            constant = gammaln(0.5 * nu + 1.0) - gammaln(0.5 * nu) - np.log(nu - 2.0)
+            rows = (
+                constant - 0.5 * np.log(1.0 - r * r) - (0.5 * nu + 1.0) * np.log1p(form / (nu - 2))
+            )
+            return -rows.sum()
+
+        found = minimize(minus_density, [0.4, 1.0], method="Nelder-Mead", options={"xatol": 1e-8})
+        nu, r = 2.0 + np.exp(found.x[1]), float(np.mean(x * y))
+        a, b = (x + y) / np.sqrt(2.0 + 2.0 * r), (x - y) / np.sqrt(2.0 - 2.0 * r)
+        q = a**2 + b**2
+        cosine = (a**4 - 6.0 * a**2 * b**2 + b**4) / q**2
+        rows = (q / (nu - 2.0 + q)) ** 2 * cosine
+        statistic, ours = fourth_harmonic(z)
+        assert ours == pytest.approx(nu, rel=1e-4)
+        assert statistic == pytest.approx(rows.sum() ** 2 / (rows**2).sum(), rel=1e-4)
 
     def test_sign_and_order_of_the_assets_do_not_matter(self):
         z = standardised(elliptical(np.random.default_rng(12), 600, 0.4, 5.0))

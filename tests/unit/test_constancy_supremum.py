@@ -75,6 +75,17 @@ class TestLaw:
             assert found == pytest.approx(row, abs=0.4)
             assert (found > row).all()
 
+    def test_pvalue_too_small_for_floating_point(self):
+        """Long samples with large breaks: no warning (warnings are errors here), no jump."""
+        assert sup_pvalue(1400.0, 0.15) > 0.0
+        assert sup_pvalue(5000.0, 0.15) == 0.0
+        path = np.where(np.arange(3000) < 1500, 0.9, -0.9)
+        z = residuals(np.random.default_rng(16), 3000, path)
+        test = constancy(z, method="sup_wald", margins=None, robust=False)
+        assert test.statistic > 3000.0
+        assert test.pvalue == 0.0
+        assert "<0.0001" in test.summary()
+
     def test_pvalues_fall_and_begin_at_one(self):
         for trim in (0.05, 0.111, 0.25):
             values = [sup_pvalue(s, trim) for s in np.linspace(0.0, 40.0, 400)]
@@ -232,17 +243,23 @@ class TestKnownDate:
             r = np.mean(u * v)
             psi = u * v - 0.5 * r * (u * u + v * v)
             pooled = psi.std() / (1 - r * r) * np.sqrt(1 / 1000 + 1 / after)
+            # The influence function on either side, instead of delete-one values.
+            either = float(change_statistic(*z.T, 1000)[2])
             found.append(
                 (
                     gap > 1.96 * np.sqrt(1 / 997 + 1 / (after - 3)),
                     gap > 1.96 * pooled,
                     gap > t.isf(0.025, df) * np.sqrt(v0 + v1),
+                    gap > t.isf(0.025, df) * either,
                 )
             )
-        fisher, influence, ours = np.mean(found, axis=0)
+        fisher, influence, ours, sides = np.mean(found, axis=0)
         assert fisher == pytest.approx(size, abs=0.045)
         assert influence == pytest.approx(0.045, abs=0.022)
         assert ours == pytest.approx(0.05, abs=0.022)
+        if after == 90:
+            # What docs/concepts/constancy.md says of them: two points of size.
+            assert 0.01 <= sides - ours <= 0.035
 
     def test_dates(self):
         returns = rc.simulate("one_break", n_obs=600, rng=22).returns
@@ -264,6 +281,54 @@ class TestKnownDate:
         assert constancy(periods, date=f"{day:%Y-%m-%d}", **options).statistic == one.statistic
         bare = constancy(returns.to_numpy(), date=row, **options)
         assert bare.statistic == pytest.approx(one.statistic, rel=1e-12)
+
+
+class TestSidesWithoutCorrelation:
+    """A leg that stands still, or two legs that are one, on a side of a date."""
+
+    @pytest.fixture
+    def z(self):
+        return residuals(np.random.default_rng(40), 600, 0.4, 6.0)
+
+    @pytest.mark.parametrize("robust", [True, False])
+    @pytest.mark.parametrize("moved", [None, 40])
+    @pytest.mark.parametrize("method", ["sup_lm", "sup_wald", "known_date", "forbes_rigobon"])
+    def test_a_leg_that_stands_still(self, z, method, moved, robust):
+        date = {"date": 150} if method in ("known_date", "forbes_rigobon") else {}
+        where = "150 before the date" if date else "90 at the start"
+        z[:150, 1] = 0.3
+        if moved is not None:
+            z[moved, 1] = 3.0
+        with pytest.raises(ModelError, match=f"'1' moves in one row at most of the {where}"):
+            constancy(z, method=method, margins=None, robust=robust, **date)
+
+    @pytest.mark.parametrize("robust", [True, False])
+    def test_at_the_end(self, z, robust):
+        z[450:, 0] = -0.2
+        options = {"margins": None, "robust": robust}
+        with pytest.raises(ModelError, match="'0' moves in one row at most of the 90 at the end"):
+            constancy(z, method="sup_wald", **options)
+        with pytest.raises(ModelError, match="of the 150 from the date on"):
+            constancy(z, method="known_date", date=450, **options)
+
+    @pytest.mark.parametrize("robust", [True, False])
+    def test_one_and_the_same(self, z, robust):
+        z[:300, 1] = -z[:300, 0]
+        options = {"margins": None, "robust": robust}
+        with pytest.raises(ModelError, match="same up to scale in the 300 rows before the date"):
+            constancy(z, method="known_date", date=300, **options)
+        with pytest.raises(ModelError, match="same up to scale in the 90 rows at the start"):
+            constancy(z, method="sup_wald", **options)
+        # These have no Fisher z to be infinite.
+        assert constancy(z, method="sup_lm", **options).pvalue < 0.01
+        found = constancy(z, method="forbes_rigobon", date=300, **options)
+        assert found.details["before"] == pytest.approx(-1.0)
+
+    def test_two_rows_that_move_are_enough(self, z):
+        z[:90, 1] = 0.0
+        z[[20, 50], 1] = 1.0, -2.0
+        for method in ("sup_lm", "sup_wald"):
+            assert 0.0 < constancy(z, method=method, margins=None).pvalue <= 1.0
 
 
 class TestForbesRigobon:

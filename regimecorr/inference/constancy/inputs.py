@@ -14,10 +14,12 @@ from regimecorr.data.dates import parse_day
 from regimecorr.errors import ModelError
 from regimecorr.inference.known_dates import FEWEST_ROWS
 from regimecorr.models.base import Array
-from regimecorr.models.margins import Margins, MarginsResult, check_returns
+from regimecorr.models.margins import Margins, MarginsResult, check_returns, margin_specs
 from regimecorr.models.switching.spec import SwitchingCorrelation
 
 DateLike: TypeAlias = str | dt.date | np.datetime64 | int
+#: Series of a larger correlation are one and the same.
+SAME = 1.0 - 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +32,10 @@ class Sample:
         The returns.
     margins : MarginsResult or None
         Their margins; None where the test reads the returns themselves.
-    given : bool
-        Whether the returns were standardised residuals already.
     """
 
     returns: pd.DataFrame
     margins: MarginsResult | None
-    given: bool = False
 
     @cached_property
     def z(self) -> Array:
@@ -100,28 +99,31 @@ def read_sample(
 ) -> Sample:
     """Fit or take the margins; ``raw``: leave them out. ``pair``: two assets only."""
     if raw:
-        given = margins if isinstance(margins, MarginsResult) else None
-        # A frame that belongs to other margins is refused in any form of the test.
-        frame = check_returns(returns) if given is None else _residuals(returns, given).returns
-        sample = Sample(frame, None)
+        sample = Sample(_bare_returns(returns, margins), None)
     else:
-        sample = Sample(*_returns_and_margins(returns, margins))
+        fitted = _residuals(returns, margins)
+        sample = Sample(fitted.returns, fitted)
     if sample.returns.shape[1] < 2 or (pair and sample.returns.shape[1] != 2):
         raise ModelError(
             f"This method takes two return series; got {sample.returns.shape[1]}: "
             f"{', '.join(sample.names)}. For more assets use method='engle_sheppard' or 'tse'."
         )
     worst = np.abs(np.triu(sample.correlation, 1)).max()
-    if worst > 1.0 - 1e-10:
+    if worst > SAME:
         raise ModelError("Two of the series are one and the same up to scale; choose others.")
     return sample
 
 
-def _returns_and_margins(
+def _bare_returns(
     returns: pd.DataFrame | Array, margins: Margins | MarginsResult | None
-) -> tuple[pd.DataFrame, MarginsResult, bool]:
-    fitted = _residuals(returns, margins)
-    return fitted.returns, fitted, margins is None
+) -> pd.DataFrame:
+    """Returns of a test that fits no margins; what is no specification is refused all the same."""
+    if isinstance(margins, MarginsResult):
+        return _residuals(returns, margins).returns
+    frame = check_returns(returns)
+    if margins is not None:
+        margin_specs(margins, frame)
+    return frame
 
 
 def _residuals(
@@ -146,9 +148,35 @@ def find_row(index: pd.Index, date: DateLike, name: str) -> int:
             raise ModelError(f"{name}={date!r} must be a date: the returns are indexed by dates.")
         return int(stamps.tz_localize(None).searchsorted(parse_day(date, label=name)))
     if isinstance(date, int | np.integer) and not isinstance(date, bool):
-        labels = pd.api.types.is_integer_dtype(index) and index.is_monotonic_increasing
+        labels = pd.api.types.is_integer_dtype(index)
+        if labels and not index.is_monotonic_increasing:
+            raise ModelError(
+                f"{name}={date!r} names no row: the row labels do not increase. Sort the rows, "
+                "oldest first, or use returns.reset_index(drop=True)."
+            )
         return int(index.searchsorted(date)) if labels else int(date)
     raise ModelError(f"{name}={date!r} must be a row number: the returns carry no dates.")
+
+
+def check_sides(sides: dict[str, Array], names: tuple[str, ...], *, distinct: bool) -> None:
+    """Raise `ModelError` if a part (n, 2) of the sample has no correlation to compare.
+
+    A part with a leg that is constant, but for one row perhaps, has none. With ``distinct`` neither
+    has one whose legs are the same up to scale: its Fisher z is infinite.
+    """
+    for where, part in sides.items():
+        for name, leg in zip(names, part.T, strict=True):
+            rest = np.delete(leg, np.abs(leg - np.median(leg)).argmax())
+            if np.ptp(rest) <= 1e-12 * np.abs(leg).max():
+                raise ModelError(
+                    f"{name!r} moves in one row at most of the {len(part)} {where}, so there is no "
+                    "correlation to compare. Leave out days without trading."
+                )
+        if distinct and abs(correlation(part)) > SAME:
+            raise ModelError(
+                f"{' and '.join(names)} are the same up to scale in the {len(part)} rows {where}: "
+                "Fisher's z is infinite there. Leave these rows out."
+            )
 
 
 def split_row(index: pd.Index, date: DateLike | None, method: str) -> int:

@@ -6,16 +6,24 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from regimecorr.inference.constancy.inputs import Sample, correlation, split_row
+from regimecorr.inference.constancy.inputs import Sample, check_sides, correlation, split_row
 from regimecorr.inference.constancy.options import Options
 from regimecorr.inference.constancy.result import LEVELS, ConstancyTest, by_level
 from regimecorr.kernels.constancy import change_values
 from regimecorr.models.base import Array
 
 
+def _sides(values: Array, row: int, names: tuple[str, ...], *, distinct: bool) -> list[Array]:
+    """Split the rows (n, 2) at a date, both parts checked."""
+    before, after = np.split(values, [row])
+    check_sides({"before the date": before, "from the date on": after}, names, distinct=distinct)
+    return [before, after]
+
+
 def known_date(sample: Sample, options: Options) -> ConstancyTest:
     """Difference of Fisher's z before and after a date over its standard error."""
     row = split_row(sample.returns.index, options.date, "known_date")
+    _sides(sample.z, row, sample.names, distinct=True)
     n, notes = sample.n_obs, sample.notes()
     before, after, v0, v1 = (float(v) for v in change_values(sample.x, sample.y, row))
     df = satterthwaite((v0, v1), (row, n - row))
@@ -89,7 +97,7 @@ def forbes_rigobon(sample: Sample, residuals: Sample | None, options: Options) -
     ``sample`` holds the returns themselves, ``residuals`` the residuals of their margins.
     """
     row = split_row(sample.returns.index, options.date, "forbes_rigobon")
-    parts = np.split(sample.returns.to_numpy(dtype=float), [row])
+    parts = _sides(sample.returns.to_numpy(dtype=float), row, sample.names, distinct=False)
     calm, crisis = (correlation(part) for part in parts)
     figures = {"before": calm, "after": crisis}
     for k, name in enumerate(sample.names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import get_args
 
 import numpy as np
@@ -87,8 +88,8 @@ def make_options(
         raise ModelError(
             f"block_length={block_length} is too long for {n_obs} rows; use at most {n_obs // 5}."
         )
-    if not TRIM_RANGE[0] <= trim <= TRIM_RANGE[1]:
-        raise ModelError(f"trim={trim} must lie within {TRIM_RANGE[0]} and {TRIM_RANGE[1]}.")
+    if not isinstance(trim, Real) or not TRIM_RANGE[0] <= trim <= TRIM_RANGE[1]:
+        raise ModelError(f"trim={trim!r} must lie within {TRIM_RANGE[0]} and {TRIM_RANGE[1]}.")
     return Options(
         robust=robust,
         lags=lags,

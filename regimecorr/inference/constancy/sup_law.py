@@ -38,11 +38,15 @@ def _length(trim: Array) -> Array:
     return np.asarray(2.0 * np.log((1.0 - trim) / trim))
 
 
-def _tail(statistic: float, length: float) -> float:
-    """Probability of a larger supremum where it is small (Estrella 2003, one parameter)."""
+def _log_tail(statistic: float, length: float) -> float:
+    """Logarithm of the probability of a larger supremum (Estrella 2003, one parameter).
+
+    It holds where that probability is small; the probability itself is zero in floating point
+    from a statistic of about 1,500.
+    """
     half = 0.5 * statistic
-    density = np.exp(0.5 * np.log(half) - half - gammaln(0.5))
-    return float(density * (length * (1.0 - 1.0 / statistic) + 1.0 / half))
+    density = 0.5 * np.log(half) - half - gammaln(0.5)
+    return float(density + np.log(length * (1.0 - 1.0 / statistic) + 1.0 / half))
 
 
 def sup_pvalue(statistic: float, trim: float) -> float:
@@ -79,8 +83,8 @@ def sup_pvalue(statistic: float, trim: float) -> float:
     for row in (upper - 1, upper):
         last = quantiles[row, -1]
         if statistic > last:
-            beyond = _tail(statistic, lengths[row]) / _tail(last, lengths[row])
-            logs.append(np.log(pvalues[-1] * beyond))
+            beyond = _log_tail(statistic, lengths[row]) - _log_tail(last, lengths[row])
+            logs.append(np.log(pvalues[-1]) + beyond)
         else:
             knots = np.concatenate([[0.0], quantiles[row]])
             logs.append(np.interp(statistic, knots, np.log(np.concatenate([[1.0], pvalues]))))

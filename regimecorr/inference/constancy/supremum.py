@@ -11,7 +11,7 @@ from regimecorr.inference.constancy.fluctuation import (
     prefix_correlations,
     psi_values,
 )
-from regimecorr.inference.constancy.inputs import Sample, correlation
+from regimecorr.inference.constancy.inputs import Sample, check_sides, correlation
 from regimecorr.inference.constancy.options import Options
 from regimecorr.inference.constancy.result import ConstancyTest
 from regimecorr.inference.constancy.sup_law import sup_critical_values, sup_pvalue
@@ -72,6 +72,8 @@ def wald_values(z: Array, first: int, last: int, robust: bool) -> Array:
 def sup_test(sample: Sample, options: Options, lm: bool) -> ConstancyTest:
     """Sup-LM or sup-Wald test."""
     first, last = trimmed_rows(sample.n_obs, options.trim)
+    ends = {"at the start": sample.z[:first], "at the end": sample.z[last:]}
+    check_sides(ends, sample.names, distinct=not lm)
     values = (lm_values if lm else wald_values)(sample.z, first, last, options.robust)
     row = first + int(values.argmax())
     before, after = (correlation(part) for part in np.split(sample.z, [row]))
