@@ -114,6 +114,8 @@ class TestPublication:
             ({"days": True}, "days=True"),
             ({"max_age": 0}, "max_age=0"),
             ({"weekday": 7}, "weekday=7"),
+            ({"weekday": 2.0}, "weekday=2.0"),
+            ({"weekday": True}, "weekday=True"),
         ],
     )
     def test_bad_rules(self, options, message):
@@ -219,6 +221,14 @@ class TestDeclarations:
             macro_declarations(["VIX", "M2"])
         with pytest.raises(DataError, match="When M2, PMI are published"):
             macro_declarations(["M2", "PMI"])
+
+    @pytest.mark.parametrize(
+        ("own", "message"),
+        [(["VIX"], "is of type list"), ({"VIX": Publication()}, r"\['VIX'\] is of type Publication")],
+    )
+    def test_what_is_no_declaration(self, own, message):
+        with pytest.raises(DataError, match=message):
+            macro_declarations(["VIX"], own)
 
     @pytest.mark.parametrize(
         ("options", "message"),
