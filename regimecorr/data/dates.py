@@ -59,8 +59,8 @@ def parse_dates(values: pd.Index | pd.Series, *, label: str) -> ParsedDates | No
     """Read dates, or return None where the values are no dates at all.
 
     A stamp becomes the calendar day of its own zone (the exchange's local day): the stamp
-    2024-01-02 00:00 in New York is 2 January, although it is 05:00 in UTC. A period becomes its last
-    day: the close of a week is known at its end, not on its first day.
+    2024-01-02 00:00 in New York is 2 January, although it is 05:00 in UTC. A period becomes its
+    last day: the close of a week is known at its end, not on its first day.
 
     Parameters
     ----------

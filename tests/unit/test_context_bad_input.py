@@ -12,7 +12,6 @@ from regimecorr.indicators.macro import MacroSeries
 from regimecorr.indicators.publication import Publication
 from regimecorr.inference.context.build import context
 
-
 #: A value that is out before the close of its own day.
 MORNING = MacroSeries(title="of the morning", publication=Publication(days=0, after_close=False))
 

@@ -224,7 +224,10 @@ class TestDeclarations:
 
     @pytest.mark.parametrize(
         ("own", "message"),
-        [(["VIX"], "is of type list"), ({"VIX": Publication()}, r"\['VIX'\] is of type Publication")],
+        [
+            (["VIX"], "is of type list"),
+            ({"VIX": Publication()}, r"\['VIX'\] is of type Publication"),
+        ],
     )
     def test_what_is_no_declaration(self, own, message):
         with pytest.raises(DataError, match=message):

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 import regimecorr as rc
 from regimecorr.errors import DataError
@@ -301,12 +302,28 @@ class TestHtml:
         for title, paragraphs in given.sections():
             assert title in page
             assert len(paragraphs) >= 1
+            for key, text in paragraphs:
+                assert f'<th scope="row">{escape(key)}</th><td>{escape(text)}</td>' in page
         assert "Liquidity and risk, as published by the close" in page
+        # What the intervals and p-values of the table are stands below it.
+        assert "Intervals: block bootstrap, 95%" in page
+        assert "correlation by state" in page.split('id="surroundings"')[1].split("</")[0]
 
     def test_context_of_another_day_is_refused(self, divergent, tmp_path):
         other = rc.context(divergent.prices.iloc[:-1])
         with pytest.raises(DataError, match="make both with the same assets and as_of"):
             divergent.to_html(tmp_path / "1.html", context=other)
+
+    def test_context_of_other_prices_is_refused(self, divergent, tmp_path):
+        given = rc.context(divergent.prices, n_boot=100)
+        other = dataclasses.replace(given, prices=given.prices * [1.0, 1.01])
+        with pytest.raises(DataError, match="made from other prices"):
+            divergent.to_html(tmp_path / "1.html", context=other)
+
+    @pytest.mark.parametrize("context", [None, "yes", 1])
+    def test_what_is_no_context(self, divergent, tmp_path, context):
+        with pytest.raises(DataError, match="pass True, False, or"):
+            divergent.to_html(tmp_path / "1.html", context=context)
 
     def test_a_missing_folder_is_named(self, divergent, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"nowhere.*create it first"):
