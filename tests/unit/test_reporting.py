@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import escape
+from matplotlib.figure import Figure
 
 import regimecorr as rc
 from regimecorr.errors import DataError
+from regimecorr.reporting.html import _inline_svg
 
 WEAK_REASON = "The reference correlation is +0.10, weaker than 0.25: nothing was established."
 
@@ -284,6 +286,14 @@ class TestHtml:
         assert "&lt;b&gt;x&lt;/b&gt;" in text
         assert "<script" not in text
         assert "--><" not in text.replace("-->\n", "").replace("--></", "")
+
+    def test_rounding_of_the_layout_is_not_seen(self):
+        drawn = []
+        for shift in (0.0, 1e-14):
+            figure = Figure()
+            figure.add_axes((0.1 + shift, 0.1, 0.8, 0.8)).plot([1.0, 3.0, 2.0])
+            drawn.append(_inline_svg(figure, "figure"))
+        assert drawn[0] == drawn[1]
 
     def test_context_stands_apart(self, divergent, tmp_path):
         page = divergent.to_html(tmp_path / "1.html").read_text(encoding="utf-8")
