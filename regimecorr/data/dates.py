@@ -83,7 +83,7 @@ def parse_dates(values: pd.Index | pd.Series, *, label: str) -> ParsedDates | No
         When the stamps carry more than one zone.
     """
     if isinstance(values.dtype, pd.PeriodDtype):
-        return _from_stamps(pd.PeriodIndex(values).asfreq("D", how="end").to_timestamp())
+        return _from_stamps(pd.PeriodIndex(values).asfreq("D", how="END").to_timestamp())
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return _from_stamps(pd.DatetimeIndex(values))
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_float_dtype(values.dtype):

@@ -132,7 +132,8 @@ def _settle(figure: Figure) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
-        ax.set_position(tuple(round(float(edge), 6) for edge in ax.get_position().bounds))
+        left, bottom, width, height = (round(edge, 6) for edge in ax.get_position().bounds)
+        ax.set_position((left, bottom, width, height))
 
 
 def _inline_svg(figure: Figure, caption: str) -> str:

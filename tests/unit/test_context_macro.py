@@ -167,6 +167,10 @@ class TestStates:
         np.testing.assert_array_equal(change, [np.nan, 1.0, 0.0, 0.0, 1.0])
         np.testing.assert_array_equal(zero, [0.0, 1.0, 0.0, 0.0, 1.0])
 
+    def test_the_median_forgets_what_is_older_than_its_span(self):
+        values = pd.Series([9.0, 9.0, 1.0, 2.0, 3.0], pd.bdate_range("2024-01-01", periods=5))
+        assert MacroSeries(title="", span=3).thresholds(values).tolist()[2:] == [9.0, 2.0, 2.0]
+
     def test_a_state_is_known_with_its_observation(self):
         wednesdays = pd.date_range("2024-01-03", periods=30, freq="7D")
         macro = pd.DataFrame({"WALCL": np.r_[np.zeros(20), np.ones(10)]}, wednesdays)
