@@ -189,7 +189,7 @@ class Verdict:
         FileNotFoundError
             If the folder does not exist.
         DataError
-            If the context is that of another pair or day.
+            If the context is that of another pair, day or table of prices, or no context.
         """
         from regimecorr.reporting.html import write_html
 
@@ -204,12 +204,23 @@ class Verdict:
             return context(self.prices, **{name: self.settings[name] for name in windows})
         if given is False:
             return None
+        from regimecorr.inference.context.result import Context
+
+        if not isinstance(given, Context):
+            raise DataError(
+                f"context is {given!r}; pass True, False, or what `regimecorr.context` returns."
+            )
         theirs = (given.asset, given.benchmark, given.as_of)
         if theirs != (self.asset, self.benchmark, self.as_of):
             raise DataError(
                 f"The context is that of {theirs[0]}/{theirs[1]} on {theirs[2]:%Y-%m-%d}, the "
                 f"verdict that of {self.asset}/{self.benchmark} on {self.as_of:%Y-%m-%d}; make "
                 "both with the same assets and as_of."
+            )
+        if not given.prices.equals(self.prices):
+            raise DataError(
+                "The context was made from other prices than the verdict; make both from the same "
+                "table."
             )
         return given
 

@@ -47,7 +47,7 @@ def check_options(arguments: argparse.Namespace) -> None:
     ------
     UsageError
         A negative seed, no thread to work with, a price without a file, or a file that cannot be
-        written.
+        written or would replace the prices.
     """
     given = vars(arguments)
     if given.get("seed", 0) < 0:
@@ -68,6 +68,8 @@ def check_options(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{option} {path}: the folder {path.parent} does not exist.")
         if path.is_dir():
             raise UsageError(f"--{option} {path} is a folder; name a file.")
+        if arguments.prices is not None and path.resolve() == Path(arguments.prices).resolve():
+            raise UsageError(f"--{option} {path} is the file of the prices; name another one.")
 
 
 def window(text: str) -> int | str:

@@ -59,7 +59,8 @@ def parse_dates(values: pd.Index | pd.Series, *, label: str) -> ParsedDates | No
     """Read dates, or return None where the values are no dates at all.
 
     A stamp becomes the calendar day of its own zone (the exchange's local day): the stamp
-    2024-01-02 00:00 in New York is 2 January, although it is 05:00 in UTC.
+    2024-01-02 00:00 in New York is 2 January, although it is 05:00 in UTC. A period becomes its
+    last day: the close of a week is known at its end, not on its first day.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def parse_dates(values: pd.Index | pd.Series, *, label: str) -> ParsedDates | No
         When the stamps carry more than one zone.
     """
     if isinstance(values.dtype, pd.PeriodDtype):
-        return _from_stamps(pd.PeriodIndex(values).to_timestamp(how="start"))
+        return _from_stamps(pd.PeriodIndex(values).asfreq("D", how="END").to_timestamp())
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M":
         return _from_stamps(pd.DatetimeIndex(values))
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_float_dtype(values.dtype):

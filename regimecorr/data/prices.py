@@ -116,6 +116,8 @@ def load_prices(
     if price is not None and not (isinstance(price, str) and canonical(price)):
         raise DataError(f'price is {price!r}; name a field, for example "close" or "adj close".')
     wanted = None if columns is None else check_names(columns, where="columns")
+    if wanted == []:
+        raise DataError("columns is empty; name at least one asset, or leave it out to keep all.")
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, wanted, price, source="DataFrame", kind="frame")
     if isinstance(source, Mapping):

@@ -199,9 +199,20 @@ def macro_declarations(
     Raises
     ------
     DataError
-        If a series has none; a lag is never guessed.
+        If a series has none (a lag is never guessed), or a declaration is no `MacroSeries`.
     """
+    if own is not None and not isinstance(own, Mapping):
+        raise DataError(
+            f"macro_series is of type {type(own).__name__}; pass a dictionary of MacroSeries by "
+            f"column."
+        )
     known = {**MACRO_SERIES, **(own or {})}
+    for name, declared in known.items():
+        if not isinstance(declared, MacroSeries):
+            raise DataError(
+                f"macro_series[{name!r}] is of type {type(declared).__name__}; declare it with "
+                f"MacroSeries(title=..., publication=Publication(days=...))."
+            )
     unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(

@@ -69,7 +69,9 @@ class Publication:
                 raise DataError(
                     f"{name}={value!r} must be a whole number of days, {least} or more."
                 )
-        if self.weekday is not None and self.weekday not in range(_LATEST_WEEKDAY + 1):
+        day = self.weekday
+        whole = isinstance(day, (int, np.integer)) and not isinstance(day, bool)
+        if day is not None and not (whole and 0 <= day <= _LATEST_WEEKDAY):
             raise DataError(f"weekday={self.weekday!r} must be 0 (Monday) to 6, or None.")
 
     def known_from(self, observed: pd.DatetimeIndex) -> pd.DatetimeIndex:

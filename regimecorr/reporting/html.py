@@ -124,10 +124,23 @@ def render_html(v: Verdict, context: Context | None = None) -> str:
     )
 
 
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, and drop the digits in which its solver differs between runs.
+
+    Identifiers of clips are hashes of the edges of the axes, to the last bit.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        left, bottom, width, height = (round(edge, 6) for edge in ax.get_position().bounds)
+        ax.set_position((left, bottom, width, height))
+
+
 def _inline_svg(figure: Figure, caption: str) -> str:
     """A figure as an SVG element, without the namespaces that HTML does not need."""
     from matplotlib import rc_context
 
+    _settle(figure)
     target = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with rc_context({"svg.hashsalt": f"regimecorr {caption}", "svg.fonttype": "path"}):

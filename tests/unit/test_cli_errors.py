@@ -82,6 +82,17 @@ class TestErrors:
         assert "error: " in err
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("option", ["--csv", "--html"])
+    def test_the_prices_are_never_overwritten(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+    ) -> None:
+        path = tmp_path / "p.csv"
+        path.write_text("date,A,B\n2024-01-02,1,2\n")
+        command = "episodes" if option == "--csv" else "assess"
+        assert main([command, str(path), option, str(tmp_path / "." / "p.csv")]) == 2
+        assert "is the file of the prices" in capsys.readouterr().err
+        assert path.read_text().startswith("date,A,B")
+
     @pytest.mark.parametrize("command", ["episodes", "audit"])
     @pytest.mark.parametrize(
         ("error", "code"),

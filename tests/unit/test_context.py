@@ -279,6 +279,17 @@ class TestAnswers:
         assert "(revised later)" in text
         assert "nan" not in text.split()
 
+    def test_summary_counts_matured_gaps_and_distances_of_both_signs(self, found):
+        z = np.r_[np.linspace(-1.0, 1.0, len(found.gap) - 1), -0.75]
+        record = found.gap_record.copy()
+        record.loc["observed", ["matured", "closed", "asset_led", "median_rows"]] = 8, 0.5, 0.25, 40
+        made = dataclasses.replace(found, gap=found.gap.assign(z=z), gap_record=record)
+        assert len(made.gaps) != 8
+        paragraphs = dict(made.sections()[0][1])
+        assert paragraphs["Price gap"].endswith("behind; as far from zero on 25% of all rows")
+        assert paragraphs["Gap record"].startswith("4 of 8 gaps of 2 standard deviations closed")
+        assert "A led 1 of 4" in paragraphs["Gap record"]
+
     def test_summary_without_macro(self, plain):
         text = plain.summary()
         assert "Liquidity" not in text

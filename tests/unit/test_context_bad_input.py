@@ -8,7 +8,16 @@ import pytest
 
 import regimecorr as rc
 from regimecorr.errors import AsOfError, DataError, ModelError, NonPositivePriceError, WindowError
+from regimecorr.indicators.macro import MacroSeries
+from regimecorr.indicators.publication import Publication
 from regimecorr.inference.context.build import context
+
+#: A value that is out before the close of its own day.
+MORNING = MacroSeries(title="of the morning", publication=Publication(days=0, after_close=False))
+
+
+def hours(macro, by):
+    return macro.set_axis(macro.index + pd.Timedelta(hours=by))
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +39,9 @@ class TestBadInput:
             ({"n_boot": 99}, ModelError, "n_boot=99"),
             ({"gap_opens": 0.5}, DataError, "gap_opens=0.5"),
             ({"gap_opens": np.nan}, DataError, "gap_opens=nan"),
+            ({"gap_opens": "2"}, DataError, "gap_opens='2'"),
+            ({"ci_prob": 95}, DataError, "ci_prob=95"),
+            ({"ci_prob": "95 %"}, DataError, "ci_prob='95 %'"),
             ({"start": "2050-01-01"}, DataError, "start=2050-01-01 leaves"),
             ({"start": "soon"}, DataError, "start is 'soon'"),
             ({"as_of": "1990-01-01"}, AsOfError, "before the first"),
@@ -38,6 +50,7 @@ class TestBadInput:
             ({"rsi_span": 0}, DataError, "span=0"),
             ({"macd_spans": (26, 12, 9)}, DataError, "fast=26"),
             ({"macd_spans": (12, 26)}, DataError, "macd_spans"),
+            ({"macd_spans": None}, DataError, "macd_spans=None"),
         ],
     )
     def test_options(self, prices, options, error, message):
@@ -56,6 +69,7 @@ class TestBadInput:
             (lambda m: m.tz_localize("UTC"), "UTC"),
             (lambda m: m.iloc[::-1], "sorted"),
             (lambda m: pd.concat([m.iloc[:1], m]), "more than once"),
+            (lambda m: pd.concat([m, hours(m, 9)]).sort_index(), "more than once"),
             (lambda m: m.assign(VIX="high"), "no numbers"),
             (lambda m: m.replace(m["VIX"].iloc[3], np.inf), "VIX is infinite"),
             (lambda m: m.rename(columns={"VIX": "M2"}), "When M2 is published"),
@@ -71,6 +85,14 @@ class TestBadInput:
         later = macro.astype(object)
         later.iloc[-1] = "soon"
         context(prices, macro=later, n_boot=100)
+
+    def test_a_time_of_day_changes_nothing(self, prices, macro):
+        plain, timed = (
+            context(prices, macro=m[["VIX"]], macro_series={"VIX": MORNING}, n_boot=100)
+            for m in (macro, hours(macro, 16))
+        )
+        pd.testing.assert_frame_equal(plain.today, timed.today)
+        pd.testing.assert_frame_equal(plain.states, timed.states)
 
     def test_a_zero_on_a_day_of_one_leg_alone(self, prices):
         table = prices.copy()

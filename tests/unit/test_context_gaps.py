@@ -121,6 +121,12 @@ class TestPastGaps:
         assert not found["matured"].iloc[0]
         assert found["pathway"].iloc[0] == "open"
 
+    def test_a_gap_matures_on_the_last_row_of_its_horizon(self, pair, logs):
+        first, _ = read_by_loop(logs)[0]
+        for rows, matured in ((first + HORIZON, False), (first + HORIZON + 1, True)):
+            cut = align(pair.prices.iloc[:rows], min_rows=50)
+            assert past_gaps(cut, WINDOW, OPENS, HORIZON)["matured"].iloc[0] == matured
+
     def test_swapped_legs(self, pair):
         found = past_gaps(pair, WINDOW, OPENS, HORIZON)
         swapped = past_gaps(align(pair.prices[["B", "A"]]), WINDOW, OPENS, HORIZON)

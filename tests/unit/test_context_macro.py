@@ -114,6 +114,8 @@ class TestPublication:
             ({"days": True}, "days=True"),
             ({"max_age": 0}, "max_age=0"),
             ({"weekday": 7}, "weekday=7"),
+            ({"weekday": 2.0}, "weekday=2.0"),
+            ({"weekday": True}, "weekday=True"),
         ],
     )
     def test_bad_rules(self, options, message):
@@ -164,6 +166,10 @@ class TestStates:
         np.testing.assert_array_equal(median, [np.nan, np.nan, 0.0, 0.0, 1.0])
         np.testing.assert_array_equal(change, [np.nan, 1.0, 0.0, 0.0, 1.0])
         np.testing.assert_array_equal(zero, [0.0, 1.0, 0.0, 0.0, 1.0])
+
+    def test_the_median_forgets_what_is_older_than_its_span(self):
+        values = pd.Series([9.0, 9.0, 1.0, 2.0, 3.0], pd.bdate_range("2024-01-01", periods=5))
+        assert MacroSeries(title="", span=3).thresholds(values).tolist()[2:] == [9.0, 2.0, 2.0]
 
     def test_a_state_is_known_with_its_observation(self):
         wednesdays = pd.date_range("2024-01-03", periods=30, freq="7D")
@@ -219,6 +225,17 @@ class TestDeclarations:
             macro_declarations(["VIX", "M2"])
         with pytest.raises(DataError, match="When M2, PMI are published"):
             macro_declarations(["M2", "PMI"])
+
+    @pytest.mark.parametrize(
+        ("own", "message"),
+        [
+            (["VIX"], "is of type list"),
+            ({"VIX": Publication()}, r"\['VIX'\] is of type Publication"),
+        ],
+    )
+    def test_what_is_no_declaration(self, own, message):
+        with pytest.raises(DataError, match=message):
+            macro_declarations(["VIX"], own)
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -200,6 +200,14 @@ class TestFrames:
         column = pd.DataFrame({"when": index, "A": [1.0, 2.0, 3.0, 4.0]})
         assert load_prices(column).index.equals(load_prices(frame()).index)
 
+    @pytest.mark.parametrize(
+        ("freq", "days"),
+        [("W", ["2024-02-04", "2024-02-11"]), ("M", ["2024-01-31", "2024-02-29"])],
+    )
+    def test_a_period_is_known_on_its_last_day(self, freq: str, days: list[str]) -> None:
+        given = pd.DataFrame({"A": [1.0, 2.0]}, pd.period_range("2024-01-31", periods=2, freq=freq))
+        assert load_prices(given).index.strftime("%Y-%m-%d").tolist() == days
+
     def test_local_day_of_the_exchange(self) -> None:
         evening = pd.DatetimeIndex(["2024-01-02 19:00", "2024-01-03 19:00"])
         zoned = pd.DataFrame({"A": [1.0, 2.0]}, index=evening.tz_localize("America/New_York"))
@@ -229,6 +237,9 @@ class TestFrames:
         both = load_prices({"A": pd.Series([1.0] * 4, DAYS), "B": pd.Series(["x"] * 4, DAYS)},
                            columns=["A"])  # fmt: skip
         assert both.columns.tolist() == ["A"]
+        for source in (frame(), {"A": pd.Series([1.0] * 4, DAYS)}):
+            with pytest.raises(errors.DataError, match="columns is empty"):
+                load_prices(source, columns=[])
 
     def test_date_named_column_wins(self) -> None:
         given = pd.DataFrame({"Date": ["2024-01-02"], "seen": ["2024-02-01"], "A": [1.0]})

@@ -10,9 +10,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
+from matplotlib.figure import Figure
 
 import regimecorr as rc
 from regimecorr.errors import DataError
+from regimecorr.reporting.html import _inline_svg
 
 WEAK_REASON = "The reference correlation is +0.10, weaker than 0.25: nothing was established."
 
@@ -297,6 +300,14 @@ class TestHtml:
         assert "<script" not in text
         assert "--><" not in text.replace("-->\n", "").replace("--></", "")
 
+    def test_rounding_of_the_layout_is_not_seen(self):
+        drawn = []
+        for shift in (0.0, 1e-14):
+            figure = Figure()
+            figure.add_axes((0.1 + shift, 0.1, 0.8, 0.8)).plot([1.0, 3.0, 2.0])
+            drawn.append(_inline_svg(figure, "figure"))
+        assert drawn[0] == drawn[1]
+
     def test_context_stands_apart(self, divergent, tmp_path):
         page = divergent.to_html(tmp_path / "1.html").read_text(encoding="utf-8")
         assert page.index("<h2>Context</h2>") > page.index("<h2>Sensitivity</h2>")
@@ -314,12 +325,28 @@ class TestHtml:
         for title, paragraphs in given.sections():
             assert title in page
             assert len(paragraphs) >= 1
+            for key, text in paragraphs:
+                assert f'<th scope="row">{escape(key)}</th><td>{escape(text)}</td>' in page
         assert "Liquidity and risk, as published by the close" in page
+        # What the intervals and p-values of the table are stands below it.
+        assert "Intervals: block bootstrap, 95%" in page
+        assert "correlation by state" in page.split('id="surroundings"')[1].split("</")[0]
 
     def test_context_of_another_day_is_refused(self, divergent, tmp_path):
         other = rc.context(divergent.prices.iloc[:-1])
         with pytest.raises(DataError, match="make both with the same assets and as_of"):
             divergent.to_html(tmp_path / "1.html", context=other)
+
+    def test_context_of_other_prices_is_refused(self, divergent, tmp_path):
+        given = rc.context(divergent.prices, n_boot=100)
+        other = dataclasses.replace(given, prices=given.prices * [1.0, 1.01])
+        with pytest.raises(DataError, match="made from other prices"):
+            divergent.to_html(tmp_path / "1.html", context=other)
+
+    @pytest.mark.parametrize("context", [None, "yes", 1])
+    def test_what_is_no_context(self, divergent, tmp_path, context):
+        with pytest.raises(DataError, match="pass True, False, or"):
+            divergent.to_html(tmp_path / "1.html", context=context)
 
     def test_a_missing_folder_is_named(self, divergent, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"nowhere.*create it first"):

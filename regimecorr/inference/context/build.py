@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.dates import parse_day
 from regimecorr.data.prices import load_prices
 from regimecorr.errors import DataError
-from regimecorr.events import check_windows
+from regimecorr.events import GAP_CLOSED, check_windows
 from regimecorr.indicators.beta import rolling_beta
 from regimecorr.indicators.macro import (
     RISK_ON,
@@ -26,7 +27,7 @@ from regimecorr.indicators.macro import (
 from regimecorr.indicators.momentum import exponential_average, macd, relative_strength
 from regimecorr.indicators.publication import as_known
 from regimecorr.indicators.trend import drawdown, rebased, year_over_year
-from regimecorr.inference.context.conditional import conditional_correlation
+from regimecorr.inference.context.conditional import check_mass, conditional_correlation
 from regimecorr.inference.context.gaps import gap_frame, gap_record, past_gaps
 from regimecorr.inference.context.result import Context
 from regimecorr.models.base import RandomState, check_count
@@ -121,8 +122,15 @@ def context(
     ['observed', 'independent']
     """
     check_count("n_boot", n_boot, 100)
-    if not math.isfinite(gap_opens) or gap_opens <= 0.5:
-        raise DataError(f"gap_opens={gap_opens} must be above 0.5, where a gap closes.")
+    if not isinstance(gap_opens, numbers.Real) or not GAP_CLOSED < gap_opens < math.inf:
+        raise DataError(
+            f"gap_opens={gap_opens!r} must be a number above {GAP_CLOSED}, where a gap closes."
+        )
+    check_mass(ci_prob)
+    if not isinstance(macd_spans, tuple | list) or len(macd_spans) != 3:
+        raise DataError(
+            f"macd_spans={macd_spans!r} must be the fast, the slow and the signal span."
+        )
     table = load_prices(prices)
     pair = align(table, asset=asset, benchmark=benchmark, as_of=as_of)
     check_windows(len(pair.dates), short_window, long_window, horizon)
@@ -177,8 +185,6 @@ def _momentum(
     table: pd.DataFrame, pair: AlignedPair, span: int, spans: tuple[int, int, int]
 ) -> pd.DataFrame:
     """RSI and MACD of both legs on their own days, shown on the common ones."""
-    if len(spans) != 3:
-        raise DataError(f"macd_spans={spans!r} must be the fast, the slow and the signal span.")
     days, out = pair.prices.index, {}
     for leg, name in (("asset", pair.asset), ("benchmark", pair.benchmark)):
         own = table[name].loc[: days[-1]].dropna()
@@ -290,7 +296,9 @@ def _checked(macro: Any, last: pd.Timestamp) -> pd.DataFrame:
             f"The columns of macro must be names of their own, and none {RISK_ON!r}: "
             f"{', '.join(map(str, macro.columns))}."
         )
-    table = macro[macro.index <= last]
+    # A time of day must not decide whether a value belongs to its day.
+    daily = macro.set_axis(macro.index.normalize())
+    table = daily[daily.index <= last]
     if not table.index.is_monotonic_increasing:
         raise DataError("macro must be sorted by date: macro.sort_index().")
     if not table.index.is_unique:

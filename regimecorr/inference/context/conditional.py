@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -112,8 +113,7 @@ def conditional_correlation(
     True
     """
     check_count("n_boot", n_boot, 100)
-    if not 0.0 < ci_prob < 1.0:
-        raise DataError(f"ci_prob={ci_prob} must lie between 0 and 1, for example 0.95.")
+    check_mass(ci_prob)
     masks = _masks(returns, states)
     enough = masks.sum(axis=0) >= FEWEST_ROWS
     fitted = margins if isinstance(margins, MarginsResult) else (margins or GARCH()).fit(returns)
@@ -157,6 +157,12 @@ def conditional_correlation(
         index=pd.Index(states.columns, name="series"),
     )
     return ConditionalCorrelation(by_state, contrasts)
+
+
+def check_mass(ci_prob: float) -> None:
+    """Raise `DataError` unless the mass of the intervals lies between 0 and 1."""
+    if not isinstance(ci_prob, numbers.Real) or not 0.0 < ci_prob < 1.0:
+        raise DataError(f"ci_prob={ci_prob!r} must lie between 0 and 1, for example 0.95.")
 
 
 def shift_test(z: Array, masks: Array, testable: Array) -> tuple[Array, Array]:

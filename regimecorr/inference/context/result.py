@@ -106,7 +106,8 @@ class Context:
         Returns
         -------
         list of (str, list of (str, str))
-            Headings with their paragraphs, each with its keyword; the first has no heading.
+            Headings with their paragraphs, each with its keyword; the first has no heading, and
+            what holds for all before it has no keyword.
         """
         from regimecorr.inference.context.text import context_sections
 

@@ -37,6 +37,7 @@ def context_sections(c: Context) -> list[Section]:
     if len(c.today):
         known = [(str(name), _series(str(name), row)) for name, row in c.today.iterrows()]
         by_state = [(str(name), _states(c, str(name))) for name in c.contrasts.index]
+        by_state.append(("", _caveat(c)))
         sections.append(("Liquidity and risk, as published by the close", known))
         sections.append(("Correlation of returns by the state known at the close before", by_state))
     return sections
@@ -55,9 +56,7 @@ def context_text(c: Context) -> str:
         if title:
             lines += ["", f"{title}:"]
         for key, text in paragraphs:
-            lines += entry(f"  {key} " if title else key, text)
-    if len(c.today):
-        lines += _wrapped(caveat(c), "")
+            lines += entry(f"  {key} " if title else key, text) if key else _wrapped(text, "")
     return "\n".join(lines)
 
 
@@ -114,7 +113,7 @@ def _momentum(last: pd.Series, leg: str, c: Context) -> str:
         return f"{text}MACD({spans}) {MISSING}"
     side = "above" if histogram > 0 else "below" if histogram < 0 else "on"
     macd_percent = float(last[f"{leg}_macd_percent"])
-    return f"{text}MACD({spans}) {macd_percent:+.2f}% of the price, {side} its signal line"
+    return f"{text}MACD({spans}) {macd_percent:+.2f}% of its slow average, {side} its signal line"
 
 
 def _beta(c: Context) -> str:
@@ -216,7 +215,7 @@ def _with_interval(row: pd.Series) -> str:
     return f"{r} [{low}, {high}]"
 
 
-def caveat(c: Context) -> str:
+def _caveat(c: Context) -> str:
     """Say how the correlations by state are to be read."""
     tested = plural(int(c.contrasts["adjusted"].notna().sum()), "series", "series")
     return (
