@@ -25,7 +25,8 @@ class Publication:
     A value that is dated by its observation is published later. It is *known from* the first day
     whose close at 16:00 in New York comes after its publication; rows before that day must not use
     it. Business days are those of the federal government of the United States; an observation on
-    any other day counts as one of the business day after it, so that the rule is never early.
+    any other day counts as one of the business day after it, so that the rule is early
+    only where the offices were closed for another reason (a day of mourning, a shutdown).
 
     Parameters
     ----------
