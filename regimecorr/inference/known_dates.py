@@ -82,6 +82,17 @@ def change_statistic(x: Array, y: Array, split: int) -> tuple[Array, Array, Arra
     return r0, r1, error, (np.arctanh(r1) - np.arctanh(r0)) / error
 
 
+def squared_sums(values: Array, first: int, last: int) -> Array:
+    r"""Squared sums :math:`S_k^2 n / (k (n - k))` (..., last - first + 1) of values (..., n).
+
+    The values have mean zero; k, the rows before a change, runs from ``first`` to ``last``. It is
+    what the sum of squares loses when the values have one mean before row k and another from it.
+    """
+    n, k = values.shape[-1], np.arange(first, last + 1)
+    sums = np.cumsum(values, axis=-1)[..., first - 1 : last]
+    return np.asarray(sums**2 * n / (k * (n - k)))
+
+
 def sup_statistic(x: Array, y: Array, trim: float = 0.15) -> tuple[Array, IntArray]:
     r"""Largest Lagrange-multiplier statistic (...) of series (..., n), and its row.
 
@@ -91,9 +102,7 @@ def sup_statistic(x: Array, y: Array, trim: float = 0.15) -> tuple[Array, IntArr
     n = x.shape[-1]
     _, psi = influence(x, y)
     first, last = max(int(np.ceil(trim * n)), 1), int(np.floor((1.0 - trim) * n))
-    share = np.arange(first, last + 1) / n
-    sums = np.cumsum(psi, axis=-1)[..., first - 1 : last]
-    path = sums**2 / (n * long_run_variance(psi)[..., None] * share * (1.0 - share))
+    path = squared_sums(psi, first, last) / long_run_variance(psi)[..., None]
     return path.max(axis=-1), first + path.argmax(axis=-1)
 
 

@@ -11,7 +11,8 @@ from scipy.special import kolmogorov
 
 from regimecorr.indicators.lead_lag import influence
 from regimecorr.inference.constancy import test_constancy as constancy
-from regimecorr.inference.constancy.supremum import lm_values, squared_sums
+from regimecorr.inference.constancy.supremum import lm_values
+from regimecorr.inference.known_dates import squared_sums
 from regimecorr.inference.segmentation.dating import fall, interval
 from regimecorr.inference.segmentation.influence import tail_index, weighted_influence
 from regimecorr.inference.segmentation.search import level_of, segment

@@ -15,7 +15,7 @@ from regimecorr.inference.constancy.inputs import Sample, check_sides, correlati
 from regimecorr.inference.constancy.options import Options
 from regimecorr.inference.constancy.result import ConstancyTest
 from regimecorr.inference.constancy.sup_law import sup_critical_values, sup_pvalue
-from regimecorr.inference.known_dates import FEWEST_ROWS
+from regimecorr.inference.known_dates import FEWEST_ROWS, squared_sums
 from regimecorr.kernels.constancy import wald_path
 from regimecorr.models.base import Array
 
@@ -29,17 +29,6 @@ def trimmed_rows(n_obs: int, trim: float) -> tuple[int, int]:
             "are needed on either side. Use a larger trim or a longer sample."
         )
     return first, last
-
-
-def squared_sums(values: Array, first: int, last: int) -> Array:
-    r"""Squared sums :math:`S_k^2 n / (k (n - k))` (..., last - first + 1) of values (..., n).
-
-    The values have mean zero; k, the rows before a change, runs from ``first`` to ``last``. It is
-    what the sum of squares loses when the values have one mean before row k and another from it.
-    """
-    n, k = values.shape[-1], np.arange(first, last + 1)
-    sums = np.cumsum(values, axis=-1)[..., first - 1 : last]
-    return np.asarray(sums**2 * n / (k * (n - k)))
 
 
 def lm_values(z: Array, first: int, last: int, robust: bool) -> Array:

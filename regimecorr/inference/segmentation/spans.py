@@ -9,8 +9,7 @@ import numpy as np
 from scipy.special import kolmogorov
 
 from regimecorr.inference.constancy.fluctuation import fluctuation_path, long_run_sd, sums_path
-from regimecorr.inference.constancy.supremum import squared_sums
-from regimecorr.inference.known_dates import long_run_variance
+from regimecorr.inference.known_dates import long_run_variance, squared_sums
 from regimecorr.inference.segmentation.dating import interval
 from regimecorr.inference.segmentation.influence import weighted_influence
 from regimecorr.models.base import Array
