@@ -2,7 +2,7 @@
 
 Run it in an environment in which the package is installed::
 
-    python benchmarks/break_dates.py [--n 1000] [--n-jobs 1] [--out docs/_results/...json]
+    python benchmarks/break_dates.py [--n 1000] [--n-breaks 400] [--n-jobs 1] [--out docs/_results/...json]
 
 Returns with GARCH(1,1) volatility and t(5) shocks unless told otherwise, margins fitted to each
 sample, breaks searched for at 5 %, intervals of 90 %; all four forms of `find_breaks`.
@@ -341,19 +341,21 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--n-breaks", type=int, help="samples of worlds with breaks, default n")
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     n, n_jobs = options.n, options.n_jobs
+    n_breaks = options.n_breaks or n
     found: dict[str, Any] = {"ci_prob": CI_PROB, "min_rows": MIN_ROWS, "n_boot": N_BOOT}
     found["none"] = {name: numbers(world, n, 0, n_jobs) for name, world in NONE.items()}
     found["breaks"], found["intervals"] = {}, {}
     for name, steps in BREAKS.items():
-        samples = parallel(lambda rng, steps=steps: one_sample(steps, rng), n, 1, n_jobs)
+        samples = parallel(lambda rng, steps=steps: one_sample(steps, rng), n_breaks, 1, n_jobs)
         found["breaks"][name] = {form: figures(samples, form, steps) for form in FORMS}
         if len(steps[2]) == 1:
             found["intervals"][name] = intervals(samples, steps)
-    few = max(n // 5, 1)
+    few = max(n_breaks // 2, 1)
     found["not steps"] = {name: numbers(w, few, 3, n_jobs) for name, w in NOT_STEPS.items()}
     found["dating"] = {name: dating(BREAKS[name], few, n_jobs) for name in DATED}
     options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
