@@ -2,7 +2,7 @@
 
 Run it in an environment in which the package is installed::
 
-    python benchmarks/break_dates.py [--n 1000] [--n-breaks 400] [--n-jobs 1] [--out docs/_results/...json]
+    python benchmarks/break_dates.py [--n 1000] [--n-breaks 400] [--n-jobs 1] [--out ...json]
 
 Returns with GARCH(1,1) volatility and t(5) shocks unless told otherwise, margins fitted to each
 sample, breaks searched for at 5 %, intervals of 90 %; all four forms of `find_breaks`.
@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from constancy_size import Rng, along, correlated, not_elliptical, parallel
+from scipy import special  # by its name: a ufunc of a script cannot be sent to a process
 from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
 
 import regimecorr as rc
 from regimecorr.inference.constancy.paths import moving_blocks
@@ -143,11 +143,11 @@ def counts(sample: pd.DataFrame | Array, rng: Rng) -> list[int]:
 # --------------------------------------------------------------------------- intervals
 def argmax_law(x: float) -> float:
     """P(V <= x) for x > 0, V the argmax of W(v) - |v| / 2, W two-sided (Bai 1997, appendix)."""
-    tail = 1.5 * np.exp(x + log_ndtr(-1.5 * np.sqrt(x)))
+    tail = 1.5 * np.exp(x + special.log_ndtr(-1.5 * np.sqrt(x)))
     return float(
         1.0
         + np.sqrt(x / (2.0 * np.pi)) * np.exp(-x / 8.0)
-        - 0.5 * (x + 5.0) * ndtr(-0.5 * np.sqrt(x))
+        - 0.5 * (x + 5.0) * special.ndtr(-0.5 * np.sqrt(x))
         + tail
     )
 
