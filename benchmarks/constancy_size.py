@@ -328,15 +328,27 @@ def published(name: str, n: int, n_jobs: int) -> dict[str, Any]:
     }
 
 
+def updated(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old record with the figures of the new one in their places."""
+    for key, value in new.items():
+        old[key] = updated(old[key], value) if isinstance(value, dict) else value
+    return old
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--only", help="make one method's figures anew, keep the record's others")
     options = parser.parse_args()
     n, n_jobs = options.n, options.n_jobs
     both = (True, False)
+    if options.only is not None:
+        for name in [name for name in METHODS if name.partition(",")[0] != options.only]:
+            del METHODS[name]
+        PUBLISHED.clear()
     found = {
         "n_obs": N_OBS,
         "size": {
@@ -349,6 +361,8 @@ def main() -> None:
         },
         "published": {name: published(name, 2 * n, n_jobs) for name in PUBLISHED},
     }
+    if options.only is not None:
+        found = updated(json.loads(options.out.read_text(encoding="utf-8")), found)
     options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
