@@ -11,7 +11,8 @@ from scipy.stats import t
 
 import regimecorr as rc
 from regimecorr.errors import ModelError
-from regimecorr.inference.segmentation.run import correlation_interval
+from regimecorr.inference.constancy.inputs import Sample
+from regimecorr.inference.segmentation.run import _segments, correlation_interval
 from regimecorr.kernels.constancy import change_values
 
 
@@ -224,6 +225,23 @@ class TestBadInput:
             rc.find_breaks(holed, margins=None)
         with pytest.raises(ModelError, match="one and the same"):
             rc.find_breaks(three.assign(B=-three["A"]), margins=None)
+
+
+class TestSegmentsWithoutACorrelation:
+    """Legs that are pegged, or that do not trade, for a whole segment."""
+
+    @pytest.mark.parametrize("method", ["sup_lm", "fluctuation"])
+    @pytest.mark.parametrize("robust", [True, False])
+    def test_legs_that_are_the_same(self, method, robust, three):
+        pegged = three.assign(B=three["A"].where(np.arange(len(three)) < 600, -three["A"]))
+        with pytest.raises(ModelError, match=r"A and B are the same up to scale in the \d+ rows"):
+            rc.find_breaks(pegged, margins=None, method=method, robust=robust)
+
+    def test_a_leg_that_does_not_trade(self, three):
+        flat = Sample(three.assign(B=three["B"].where(np.arange(len(three)) < 600, 0.0)), None)
+        days = rf"{three.index[600]:%Y-%m-%d} to {three.index[-1]:%Y-%m-%d}"
+        with pytest.raises(ModelError, match=rf"'B' moves in one row .* 700 rows from {days}"):
+            _segments(flat, [600], 0.9)
 
 
 class TestLevels:

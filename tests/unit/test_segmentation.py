@@ -146,6 +146,13 @@ class TestInterval:
         inside = np.abs(left - right) <= fall(*rates, ci_prob)
         assert inside.mean() == pytest.approx(ci_prob, abs=0.004)
 
+    @pytest.mark.parametrize("rate", [0.37, 0.5, 1.3, 7.7])
+    def test_fall_of_equal_rates_has_a_closed_form(self, rate):
+        for ci_prob in np.linspace(0.01, 0.99, 99):
+            for other in (rate, rate * (1.0 + 1e-15)):
+                expected = -np.log1p(-ci_prob) / rate
+                assert fall(rate, other, ci_prob) == pytest.approx(expected, rel=1e-7)
+
     @pytest.mark.parametrize("squared", [True, False])
     @pytest.mark.parametrize(("share", "sd"), [(0.5, (1.0, 1.0)), (0.3, (0.7, 1.6))])
     def test_coverage_of_a_step_in_the_mean(self, squared, share, sd):

@@ -88,17 +88,18 @@ class Breaks:
             lines.append(f"  first row after a break, with its {mass} interval")
         for _, row in self.breaks.astype(object).iterrows():
             lines.append(
-                f"    {_label(row['date'])} [{_label(row['lower'])}, {_label(row['upper'])}]  "
+                f"    {label(row['date'])} [{label(row['lower'])}, {label(row['upper'])}]  "
                 f"{signed(row['before'])} to {signed(row['after'])}, p {written(row['pvalue'])}"
             )
         lines.append(f"  segments: correlation of residuals and of returns, {mass} intervals")
         for _, row in self.segments.astype(object).iterrows():
             lines.append(
-                f"    {_label(row['first'])} to {_label(row['last'])}, {row['rows']} rows  "
+                f"    {label(row['first'])} to {label(row['last'])}, {row['rows']} rows  "
                 f"{with_bounds(row, 'correlation', signed)}  {with_bounds(row, 'raw', signed)}"
             )
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """Write an index label: a day without its hours."""
     return day(value) if isinstance(value, pd.Timestamp) else str(value)

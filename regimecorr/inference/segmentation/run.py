@@ -10,12 +10,17 @@ import pandas as pd
 from scipy.special import kolmogi, stdtrit
 
 from regimecorr.errors import ModelError
-from regimecorr.inference.constancy.inputs import Sample, correlation, read_sample
+from regimecorr.inference.constancy.inputs import (
+    Sample,
+    check_sides,
+    correlation,
+    read_sample,
+)
 from regimecorr.inference.constancy.products import against
 from regimecorr.inference.constancy.result import LEVELS, ConstancyTest, by_level
 from regimecorr.inference.known_dates import FEWEST_ROWS
 from regimecorr.inference.segmentation.influence import tail_index
-from regimecorr.inference.segmentation.result import Breaks
+from regimecorr.inference.segmentation.result import Breaks, label
 from regimecorr.inference.segmentation.search import Segmentation, segment
 from regimecorr.inference.segmentation.spans import SpanMethod, SpanTest, SpanTester
 from regimecorr.kernels.constancy import bartlett_variance, delete_one
@@ -87,7 +92,8 @@ def find_breaks(
     Raises
     ------
     ModelError
-        If the returns or an option cannot be used.
+        If the returns or an option cannot be used, or if in a segment a leg does not move or both
+        are the same up to scale.
 
     Warns
     -----
@@ -143,7 +149,12 @@ def find_breaks(
         n_boot=n_boot,
         rng=np.random.default_rng(rng),
     )
-    found = segment(n, tester, min_rows, alpha)
+
+    def test(start: int, stop: int) -> SpanTest:
+        _check_span(sample, sample.z, start, stop)
+        return tester(start, stop)
+
+    found = segment(n, test, min_rows, alpha)
     segments = _segments(sample, found.rows, ci_prob)
     lengths = segments["rows"].to_numpy()
     return Breaks(
@@ -180,6 +191,12 @@ def _check(method: SpanMethod, alpha: float, ci_prob: float, robust: bool, n_boo
         raise ModelError(f"ci_prob={ci_prob} must lie between 0 and 1.")
     # P-values must get below the level of a tenth break.
     check_count("n_boot", n_boot, int(np.ceil(10.0 / alpha - 1e-9)) - 1)
+
+
+def _check_span(sample: Sample, values: Array, start: int, stop: int) -> None:
+    """Raise `ModelError` if the rows from ``start`` to before ``stop`` have no correlation."""
+    where = f"rows from {label(sample.date(start))} to {label(sample.date(stop - 1))}"
+    check_sides({where: values[start:stop]}, sample.names, distinct=True)
 
 
 def _notes(sample: Sample, found: Segmentation) -> list[str]:
@@ -223,6 +240,8 @@ def _segments(sample: Sample, rows: list[int], ci_prob: float) -> pd.DataFrame:
     raw = sample.returns.to_numpy(dtype=float)
     bounds = [0, *rows, sample.n_obs]
     for start, stop in pairwise(bounds):
+        for values in (sample.z, raw):
+            _check_span(sample, values, start, stop)
         figures = [
             figure
             for values in (sample.z, raw)
