@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from scipy.linalg import solve_triangular
 from regimecorr.errors import DataError
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Level: TypeAlias = Literal["10%", "5%", "1%"]
 
 FEWEST_ROWS = 60
 
