@@ -74,7 +74,7 @@ def find_breaks(
         Where the search looks for the next break. "binary": in whole spans. "seeded": in a fixed
         set of intervals of every span too, of ``2 * min_rows`` rows and more (Kovács et al. 2023),
         by the law of the largest statistic over all of them; finds changes that pass, which hide
-        one break behind the other, and misses more single breaks near the ends. With "sup_lm".
+        one break behind the other, and misses more small changes that last. With "sup_lm".
     margins : GARCH, mapping of asset to GARCH, MarginsResult or None, default GARCH()
         Margins to fit, or fitted on these returns; None when the returns are standardized
         residuals.
