@@ -2,7 +2,8 @@
 
     python scripts/make_breaks.py
 
-The simulations are made by ``benchmarks/break_dates.py``; the example is computed here.
+The simulations are made by ``benchmarks/break_dates.py`` and ``benchmarks/seeded_breaks.py``; the
+example is computed here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from regimecorr.inference.constancy.result import written
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "break_dates.json"
+SEEDED = DOCS / "_results" / "seeded_breaks.json"
 PAGE = DOCS / "concepts" / "breaks.md"
 TITLES = {"default": {}, "published form": {"method": "fluctuation", "robust": False}}
 
@@ -139,6 +141,31 @@ def not_steps(record: dict[str, Any]) -> list[str]:
     return rows
 
 
+def seeded(record: dict[str, Any]) -> list[str]:
+    """Both searches side by side."""
+    rows = [
+        "| constant correlation | any found, binary | any found, seeded |",
+        "|---" * 3 + "|",
+    ]
+    for name, block in record["none"].items():
+        rows.append(
+            f"| {name} | {short(block['binary']['share'])} | {short(block['seeded']['share'])} |"
+        )
+    heads = ("world", "search", "any found", "right number", "date error", "coverage")
+    rows += ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for world, block in record["breaks"].items():
+        for search, row in block.items():
+            cells = [short(row[name]["share"], 2) for name in ("found", "right number")]
+            if "coverage" in row:
+                cells += [f"{row['date error']:.0f}", with_error(row["coverage"])]
+            else:
+                cells += [""] * 2
+            rows.append(f"| {world} | {search} | {' | '.join(cells)} |")
+    n = next(iter(record["none"].values()))["binary"]["n"]
+    error = short((0.05 * 0.95 / n) ** 0.5)
+    return [*rows, "", f"{n:,} samples; the standard error of .050 is {error}."]
+
+
 def main() -> None:
     """Run from the command line."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
@@ -147,6 +174,7 @@ def main() -> None:
         ("breaks-example", example()),
         ("breaks-none", none(record)),
         ("breaks-found", found(record)),
+        ("breaks-seeded", seeded(json.loads(SEEDED.read_text(encoding="utf-8")))),
         ("breaks-intervals", intervals(record)),
         ("breaks-dating", dating(record)),
         ("breaks-not-steps", not_steps(record)),

@@ -39,6 +39,8 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 #: Fewer rows do not make a correlation.
 FEWEST_ROWS = 10
+#: Condition of the cross products of leads and lags from which they count as collinear.
+_SINGULAR = 1e12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +137,8 @@ def dimson(x: npt.ArrayLike, y: npt.ArrayLike, lags: int = 1) -> LeadLagEstimate
     LeadLagEstimate
         ``beta`` is the sum of the coefficients of y[t - K] ... y[t + K] in the regression of x[t];
         ``correlation`` the mean of the sums in both directions, with either leg in units of its
-        standard deviation. Regressions use rows K to n - 1 - K.
+        standard deviation. Regressions use rows K to n - 1 - K. NaN where leads and lags of a leg
+        are collinear, as where it moves in its first row only.
 
     Raises
     ------
@@ -212,10 +215,11 @@ def _aggregated(target: Array, other: Array, lags: int) -> tuple[Array, Array]:
 
 
 def _inverse(gram: Array) -> Array:
-    """Inverse (..., k, k); NaN where a leg is constant."""
+    """Inverse (..., k, k); NaN where a leg is constant, or its leads and lags are collinear."""
+    eye = np.eye(gram.shape[-1])
     known = np.isfinite(gram).all(axis=(-2, -1), keepdims=True)
-    safe = np.where(known, gram, np.eye(gram.shape[-1]))
-    return np.where(known, np.linalg.inv(safe), np.nan)
+    known = known & (np.linalg.cond(np.where(known, gram, eye)) < _SINGULAR)[..., None, None]
+    return np.where(known, np.linalg.inv(np.where(known, gram, eye)), np.nan)
 
 
 def _centred(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
@@ -229,7 +233,7 @@ def _centred(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
     sd = [np.sqrt(np.mean(leg * leg, axis=-1)) for leg in centred]
     with np.errstate(invalid="ignore", divide="ignore"):
         u, v = (leg / s[..., None] for leg, s in zip(centred, sd, strict=True))
-        return u, v, np.asarray(sd[0] / sd[1])
+        return u, v, np.where(sd[1] > 0.0, sd[0] / sd[1], np.nan)
 
 
 def _check_rows(u: Array, lags: int) -> None:

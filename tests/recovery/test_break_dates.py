@@ -62,6 +62,27 @@ class TestRecord:
 
 
 @pytest.mark.slow
+class TestSeededRecord:
+    def test_level(self):
+        """3 to 7 % at 5 %, with the Monte-Carlo error of fewer samples."""
+        for world, block in seeded_record()["none"].items():
+            row = block["seeded"]
+            room = 2.0 * max(0.0, (0.05 * 0.95 / row["n"]) ** 0.5 - 0.007)
+            assert 0.03 - room <= row["first test"] <= 0.07 + room, world
+            assert row["share"] <= 0.07 + room, world
+
+    def test_a_change_that_passes(self):
+        block = seeded_record()["breaks"][".5, .1 for 150 rows, .5 in 1,500"]
+        right = {search: row["right number"]["share"] for search, row in block.items()}
+        assert right["seeded"] > right["binary"] + 0.4
+
+
+def seeded_record():
+    path = ROOT / "docs" / "_results" / "seeded_breaks.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
 def test_the_simulation_runs_and_does_not_depend_on_the_processes(simulation, monkeypatch):
     monkeypatch.setattr(simulation, "N_BOOT", 199)
     steps = (600, (0.7, 0.1), (300,), 5.0)

@@ -164,6 +164,15 @@ class TestInvariance:
         assert np.isnan(lead_lag_correlation(x, np.zeros(100), [1, 1]).correlation)
         assert np.isnan(dimson(np.zeros(100), x).correlation)
 
+    def test_leads_and_lags_that_are_collinear(self):
+        """A leg that moves once, outside the rows of a lead; one that goes up and down in turn."""
+        x = np.random.default_rng(15).standard_normal((2, 100))
+        once, bounce = np.zeros(100), np.tile([1.0, -1.0], 50)
+        once[0] = 1.0
+        found = dimson(np.stack([x[0], x[0], x[0]]), np.stack([once, bounce, x[1]]))
+        assert np.isnan(found.correlation).tolist() == [True, True, False]
+        assert found.correlation[2] == pytest.approx(dimson(x[0], x[1]).correlation, rel=1e-12)
+
     def test_no_long_run_variance(self):
         bounce = np.tile([1.0, -1.0], 50)
         other = np.random.default_rng(13).standard_normal(100)

@@ -8,7 +8,8 @@ from statsmodels.tsa.stattools import adfuller, coint
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
 from regimecorr.errors import DataError
-from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, half_life, johansen
+from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, johansen
+from regimecorr.indicators.half_life import half_life
 
 
 def walk(n: int, seed: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from scipy.stats import t
 
 import regimecorr as rc
 from regimecorr.errors import ModelError
-from regimecorr.inference.segmentation.run import correlation_interval
+from regimecorr.inference.constancy.inputs import Sample
+from regimecorr.inference.segmentation.run import _notes, _segments, correlation_interval
+from regimecorr.inference.segmentation.search import Step, segment
 from regimecorr.kernels.constancy import change_values
 
 
@@ -142,6 +145,26 @@ class TestOptions:
         assert found.test.dates == reference.dates
         assert found.test.critical_values.tolist() == reference.critical_values.tolist()
 
+    def test_seeded_search(self, three, found):
+        seeded = rc.find_breaks(three, margins=None, search="seeded")
+        assert seeded.search == "seeded"
+        assert found.search == "binary"
+        assert seeded.breaks["row"].tolist() == found.breaks["row"].tolist()
+        assert seeded.test.statistic >= found.test.statistic
+        assert seeded.steps["statistic"][0] == seeded.test.statistic == seeded.test.path.max()
+        last = ["lower", "upper", "statistic"]
+        pd.testing.assert_frame_equal(seeded.breaks[last], found.breaks[last])
+        assert "(seeded sup_lm, weighted)" in seeded.summary()
+
+    def test_a_break_that_is_not_kept_is_told(self, monkeypatch):
+        z = stepwise(np.random.default_rng(0), (0.4,), (500,))
+        kept = segment(500, lambda a, b: None, 300, 0.05)
+        step = Step("search", None, 0.05, True)
+        sample = Sample(z, None)
+        assert any("dropped" in note for note in _notes(sample, replace(kept, steps=[step])))
+        quiet = replace(kept, steps=[replace(step, kept=False)])
+        assert not any("dropped" in note for note in _notes(sample, quiet))
+
     def test_level(self):
         z = stepwise(np.random.default_rng(3), (0.5, 0.32), (300, 300))
         pvalue = rc.find_breaks(z, margins=None, n_boot=9999).test.pvalue
@@ -196,6 +219,8 @@ class TestBadInput:
         ("option", "message"),
         [
             ({"method": "wald"}, "use one of sup_lm, fluctuation"),
+            ({"search": "wild"}, "search='wild' is unknown; use one of binary, seeded"),
+            ({"search": "seeded", "method": "fluctuation"}, "goes with method='sup_lm' only"),
             ({"alpha": 0.0}, r"alpha=0.0 must lie between 0.001 and 0.5"),
             ({"alpha": 1.0}, "alpha=1.0"),
             ({"ci_prob": 1.0}, "ci_prob=1.0 must lie between 0 and 1"),
@@ -226,6 +251,23 @@ class TestBadInput:
             rc.find_breaks(three.assign(B=-three["A"]), margins=None)
 
 
+class TestSegmentsWithoutACorrelation:
+    """Legs that are pegged, or that do not trade, for a whole segment."""
+
+    @pytest.mark.parametrize("method", ["sup_lm", "fluctuation"])
+    @pytest.mark.parametrize("robust", [True, False])
+    def test_legs_that_are_the_same(self, method, robust, three):
+        pegged = three.assign(B=three["A"].where(np.arange(len(three)) < 600, -three["A"]))
+        with pytest.raises(ModelError, match=r"A and B are the same up to scale in the \d+ rows"):
+            rc.find_breaks(pegged, margins=None, method=method, robust=robust)
+
+    def test_a_leg_that_does_not_trade(self, three):
+        flat = Sample(three.assign(B=three["B"].where(np.arange(len(three)) < 600, 0.0)), None)
+        days = rf"{three.index[600]:%Y-%m-%d} to {three.index[-1]:%Y-%m-%d}"
+        with pytest.raises(ModelError, match=rf"'B' moves in one row .* 700 rows from {days}"):
+            _segments(flat, [600], 0.9)
+
+
 class TestLevels:
     def test_error_is_that_of_the_known_date(self):
         z = stepwise(np.random.default_rng(2), (0.5,), (400,)).to_numpy()
@@ -248,16 +290,34 @@ class TestSimulated:
     """Reduced forms of benchmarks/break_dates.py."""
 
     def test_found_where_there_is_none(self):
-        hits = {"sup_lm": 0, "fluctuation": 0}
+        forms = {
+            "sup_lm": {},
+            "seeded": {"search": "seeded"},
+            "fluctuation": {"method": "fluctuation"},
+        }
+        hits = dict.fromkeys(forms, 0)
         reps = 150
         for seed in range(reps):
             z = stepwise(np.random.default_rng(seed), (0.45,), (400,))
-            for method in hits:
-                found = rc.find_breaks(z, margins=None, method=method, n_boot=199, rng=seed)
-                hits[method] += len(found.breaks) > 0
+            for name, form in forms.items():
+                found = rc.find_breaks(z, margins=None, n_boot=199, rng=seed, **form)
+                hits[name] += len(found.breaks) > 0
         # Three standard errors about .05; the fluctuation test is a little cautious.
         assert 0.01 <= hits["sup_lm"] / reps <= 0.105
+        assert hits["seeded"] / reps <= 0.105
         assert hits["fluctuation"] / reps <= 0.105
+
+    def test_a_change_that_passes(self):
+        """One break hides behind the other, but not from a seeded search."""
+        right = {"binary": 0, "seeded": 0}
+        for seed in range(20):
+            z = stepwise(np.random.default_rng(seed), (0.5, 0.1, 0.5), (700, 150, 650))
+            for search in right:
+                found = rc.find_breaks(z, margins=None, search=search, n_boot=199, rng=seed)
+                rows = found.breaks["row"].tolist()
+                right[search] += len(rows) == 2 and np.allclose(rows, [700, 850], atol=60)
+        assert right["seeded"] >= 12
+        assert right["binary"] <= 6
 
     def test_number_dates_and_intervals(self):
         reps, right, covered, errors = 60, 0, [], []

@@ -8,7 +8,7 @@ import pytest
 import regimecorr as rc
 from regimecorr.data.alignment import align
 from regimecorr.errors import ModelError, WindowError
-from regimecorr.evaluation.readings import Events
+from regimecorr.evaluation.readings import Events, sensitivity_table
 from regimecorr.events import situation
 from regimecorr.models.base import Futures
 
@@ -49,6 +49,53 @@ def test_chance_reads_the_sampling_error_the_right_way_round(pair):
     share = events.structural(thinned).mean()
     assert 0.01 < share < 0.5
     np.testing.assert_allclose(events.chance(thinned), share, atol=1e-12)
+
+
+class OneModel:
+    """A pool of one model, its futures drawn before."""
+
+    def __init__(self, futures):
+        self.futures = futures
+
+    def average(self, read):
+        return float(read(self.futures))
+
+
+def sums_by_hand(values, length, step):
+    """Sums over rows, the last one first to be laid, by a plain loop."""
+    ends = range(len(values), length - 1, -step)
+    return np.array([values[end - length : end].sum(axis=0) for end in ends])[::-1]
+
+
+def test_sensitivity_is_read_off_the_returns_and_the_futures(pair):
+    """Windows, sums and the share of structural paths, each by plain loops."""
+    rng = np.random.default_rng(1)
+    rho = rng.uniform(-0.5, 0.9, (200, 1))
+    shocks = rng.standard_normal((200, 252, 2))
+    shocks[..., 1] = rho * shocks[..., 0] + np.sqrt(1.0 - rho**2) * shocks[..., 1]
+    latent = np.repeat(rho, 252, axis=1)
+    futures = Futures(0.01 * shocks, latent, rho[:, 0], np.arange(200))
+    table = sensitivity_table(pair, "returns", OneModel(futures), 90, 252, 252)
+    values = pair.returns.to_numpy()
+    variants = {f"{w} rows": (w, 252, 1, 1) for w in (63, 90, 126)}
+    variants |= {"3-day returns": (90, 252, 3, 1), "weekly returns": (18, 50, 5, 5)}
+    assert list(table.index) == list(variants)
+    for name, (short, long, length, step) in variants.items():
+        series, row = sums_by_hand(values, length, step), table.loc[name]
+        r_short = np.corrcoef(series[-short:].T)[0, 1]
+        reference = np.corrcoef(series[-short - long : -short].T)[0, 1]
+        assert row["r_short"] == pytest.approx(r_short, abs=1e-10), name
+        assert row["reference"] == pytest.approx(reference, abs=1e-10), name
+        sign = np.sign(reference)
+        middle = (abs(reference) + min(sign * r_short, 0.0)) / 2.0
+        # The second half of the year; no sum reaches behind it.
+        fresh = [
+            np.corrcoef(sums_by_hand(path[126:], length, step).T)[0, 1] for path in futures.returns
+        ]
+        share = np.mean(sign * np.array(fresh) < middle)
+        assert row["state"] != "weak"
+        assert 0.0 < share < 1.0
+        assert row["p_raw"] == pytest.approx(share, abs=1e-12), name
 
 
 def test_equal_hazards_leave_the_rest_of_the_posterior(pair):

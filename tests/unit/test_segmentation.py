@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,10 +12,11 @@ from scipy.special import kolmogorov
 from regimecorr.indicators.lead_lag import influence
 from regimecorr.inference.constancy import test_constancy as constancy
 from regimecorr.inference.constancy.supremum import lm_values
-from regimecorr.inference.known_dates import squared_sums
+from regimecorr.inference.known_dates import long_run_variance, squared_sums
 from regimecorr.inference.segmentation.dating import fall, interval
 from regimecorr.inference.segmentation.influence import tail_index, weighted_influence
 from regimecorr.inference.segmentation.search import level_of, segment
+from regimecorr.inference.segmentation.seeded import seeded_intervals, seeded_path
 from regimecorr.inference.segmentation.spans import SpanTester, lm_path, permuted_maxima
 from regimecorr.kernels.density import log_density
 
@@ -117,15 +118,16 @@ class TestSpans:
         assert run(0, 300) is run(0, 300)
         assert run(0, 300) is not run(0, 299)
 
-    def test_permutations(self):
-        """P-values of exchangeable values are uniform; blocks of memory change nothing."""
+    @pytest.mark.parametrize("path", [lambda v: lm_path(v, 30, 90), lambda v: seeded_path(v, 30)])
+    def test_permutations(self, path):
+        """P-values of exchangeable values are uniform."""
         rng = np.random.default_rng(8)
         pvalues = []
         for _ in range(300):
             values = rng.standard_t(3.0, 120)
             values -= values.mean()
-            replicates = permuted_maxima(values, 30, 90, 99, rng)
-            pvalues.append((1 + np.sum(replicates >= lm_path(values, 30, 90).max())) / 100)
+            replicates = permuted_maxima(values, path, 99, rng)
+            pvalues.append((1 + np.sum(replicates >= path(values).max())) / 100)
         shares = [np.mean(np.array(pvalues) <= level) for level in (0.05, 0.2, 0.5)]
         assert shares == pytest.approx([0.05, 0.2, 0.5], abs=0.08)
         assert shares[0] < 0.09
@@ -133,9 +135,66 @@ class TestSpans:
     def test_chunks_of_permutations(self, monkeypatch):
         monkeypatch.setattr("regimecorr.inference.segmentation.spans._CHUNK", 1000)
         values = np.random.default_rng(9).standard_normal(100)
-        found = permuted_maxima(values, 30, 70, 25, np.random.default_rng(1))
+        found = permuted_maxima(values, lambda v: lm_path(v, 30, 70), 25, np.random.default_rng(1))
         assert found.shape == (25,)
         assert len(np.unique(found)) == 25
+
+
+class TestSeeded:
+    @pytest.mark.parametrize(("n", "shortest"), [(1000, 120), (1500, 60), (120, 120), (997, 90)])
+    def test_intervals_are_those_of_the_definition(self, n, shortest):
+        found = seeded_intervals(n, shortest)
+        assert found[0] == (0, n)
+        assert len(set(found)) == len(found)
+        layer, expected = 1, set()
+        while True:
+            length, number = (
+                n / np.sqrt(2) ** (layer - 1),
+                2 * int(np.ceil(round(np.sqrt(2) ** (layer - 1), 9))) - 1,
+            )
+            if length < shortest:
+                break
+            step = (n - length) / max(number - 1, 1)
+            for i in range(number):
+                first, last = round(i * step, 6), round(i * step + length, 6)
+                expected.add((int(np.floor(first)), min(int(np.ceil(last)), n)))
+            layer += 1
+        assert set(found) == expected
+
+    def test_a_break_has_an_interval_of_its_own(self):
+        """With 200 rows free on either side, one that tests the date and holds no other break."""
+        for row in range(200, 1801, 7):
+            free = [
+                (a, b) for a, b in seeded_intervals(2000, 120) if row - 200 <= a and b <= row + 200
+            ]
+            assert max(min(row - a, b - row) for a, b in free) >= 60
+
+    def test_path_is_the_largest_over_the_intervals(self):
+        values = np.random.default_rng(0).standard_normal((2, 300))
+        values -= values.mean(axis=1, keepdims=True)
+        expected = np.zeros((2, 300 - 2 * 40 + 1))
+        for start, stop in seeded_intervals(300, 80):
+            for k in range(start + 40, stop - 40 + 1):
+                part = values[:, start:stop] - values[:, start:stop].mean(axis=1, keepdims=True)
+                share = (k - start) / (stop - start)
+                sums = part[:, : k - start].sum(axis=1)
+                squares = sums**2 / ((stop - start) * share * (1.0 - share))
+                at = k - 40
+                expected[:, at] = np.maximum(expected[:, at], squares / long_run_variance(values))
+        found = seeded_path(values, 40)
+        assert found == pytest.approx(expected)
+        assert (found >= lm_path(values, 40, 260) - 1e-12).all()
+
+    def test_the_shortest_span_has_one_interval(self):
+        values = np.random.default_rng(1).standard_normal(80)
+        values -= values.mean()
+        assert seeded_path(values, 40) == pytest.approx(lm_path(values, 40, 40))
+
+    def test_spans_keep_their_own_results(self):
+        plain = spans_of(residuals(np.random.default_rng(2), np.full(400, 0.3)))
+        seeded = replace(plain, seeded=True)
+        assert plain(0, 400).statistic < seeded(0, 400).statistic
+        assert plain(0, 400).statistic == spans_of(plain.z)(0, 400).statistic
 
 
 class TestInterval:
@@ -146,6 +205,13 @@ class TestInterval:
         left, right = (rng.exponential(1.0 / rate, 200_000) for rate in rates)
         inside = np.abs(left - right) <= fall(*rates, ci_prob)
         assert inside.mean() == pytest.approx(ci_prob, abs=0.004)
+
+    @pytest.mark.parametrize("rate", [0.37, 0.5, 1.3, 7.7])
+    def test_fall_of_equal_rates_has_a_closed_form(self, rate):
+        for ci_prob in np.linspace(0.01, 0.99, 99):
+            for other in (rate, rate * (1.0 + 1e-15)):
+                expected = -np.log1p(-ci_prob) / rate
+                assert fall(rate, other, ci_prob) == pytest.approx(expected, rel=1e-7)
 
     @pytest.mark.parametrize("squared", [True, False])
     @pytest.mark.parametrize(("share", "sd"), [(0.5, (1.0, 1.0)), (0.3, (0.7, 1.6))])
@@ -239,6 +305,30 @@ class TestSearch:
         dropped = [s.test.row for s in found.steps if s.stage == "refinement" and not s.kept]
         assert dropped == [520]
         assert found.settled
+
+    def test_level_of_the_refinement(self):
+        """Two breaks are tested at .0253 each: .03 is not enough, though it would do for one."""
+        answers = {
+            (0, 1000): (500, 0.001),
+            (500, 1000): (700, 0.001),
+            (0, 700): (500, 0.001),
+            (500, 700): (600, 0.9),
+        }
+        scan = scripted(answers)
+        for pvalue, rows in ((0.02, [500, 700]), (0.03, [500])):
+            test = scripted({**answers, (500, 1000): (700, pvalue)})
+            found = segment(1000, test, 60, 0.05, scan)
+            assert found.rows == rows
+            levels = [s.level for s in found.steps if s.stage == "refinement"][:2]
+            assert levels == pytest.approx([1.0 - np.sqrt(0.95)] * 2)
+
+    def test_what_the_scan_finds_is_tested_between_its_neighbours(self):
+        scan = scripted({(0, 1000): (500, 0.001)})
+        found = segment(1000, scripted({}), 60, 0.05, scan)
+        assert found.rows == []
+        assert [(s.stage, s.kept) for s in found.steps] == [
+            *(("search", True), ("search", False), ("refinement", False))
+        ]
 
     def test_dates_that_do_not_settle_are_told(self):
         answers = {

@@ -8,15 +8,26 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 import regimecorr as rc
 from regimecorr.data.alignment import align
 from regimecorr.data.windows import resolve
-from regimecorr.errors import DataError, ModelError, UnknownAssetError, WindowError
+from regimecorr.errors import (
+    DataError,
+    ModelError,
+    StaleDataWarning,
+    UnknownAssetError,
+    WindowError,
+)
 from regimecorr.events import legs, state_history
 from regimecorr.indicators.adjustment import error_correction
 from regimecorr.indicators.asynchronous import dimson, lead_lag_correlation
+from regimecorr.indicators.cointegration import johansen
 from regimecorr.indicators.frequency import aggregate
+from regimecorr.inference.timing.build import _days
+from regimecorr.inference.timing.closing import adjustment_table
+from regimecorr.inference.timing.frequencies import figures, readings
 
 OPTIONS = {"n_boot": 100}
 READINGS = ["daily", "2-day", "3-day", "weekly", "scholes_williams", "dimson"]
@@ -31,6 +42,21 @@ def closing_early(late, n=1500, seed=0, rho=0.7):
     returns = np.column_stack([(day + evening)[1:, 0], day[1:, 1] + evening[:-1, 1]])
     dates = pd.bdate_range("2016-01-04", periods=n)
     return pd.DataFrame(100.0 * np.exp(returns.cumsum(axis=0)), dates, columns=["A", "B"])
+
+
+def tied():
+    """A leader and a follower that closes a twelfth of the gap a row."""
+    rng = np.random.default_rng(5)
+    leader = np.cumsum(0.01 * rng.standard_normal(1200))
+    follower = np.zeros(1200)
+    for row in range(1, 1200):
+        pull = 0.08 * (leader[row - 1] - follower[row - 1])
+        follower[row] = follower[row - 1] + pull + 0.01 * rng.standard_normal()
+    return pd.DataFrame(
+        np.exp(np.column_stack([leader, follower])),
+        pd.bdate_range("2016-01-04", periods=1200),
+        columns=["A", "B"],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +94,17 @@ class TestReadings:
         assert row["state"] == today["state"] == found.state
         np.testing.assert_array_equal(found.states["daily"], history["state"])
         assert row["divergent_days"] == (history["state"] == "divergent").sum()
+
+    def test_the_last_year_has_365_days(self):
+        frame = pd.DataFrame({"state": "divergent"}, pd.date_range("2020-01-01", "2021-12-31"))
+        assert _days(frame)["divergent_last_year"] == 365
+        assert _days(frame) == {
+            "divergent_days": 731,
+            "divergent_last_year": 365,
+            "known_days": 731,
+        }
+        gaps = frame.assign(state=np.where(np.arange(731) % 2, "", "divergent"))
+        assert _days(gaps)["known_days"] == 366
 
     @pytest.mark.parametrize("rows", [2, 3])
     def test_sums_that_overlap(self, prices, found, rows):
@@ -111,6 +148,30 @@ class TestReadings:
             assert (c[f"r_{size}"] < c[f"r_{size}_upper"]).all()
         # Five times fewer rows cost more than the clock does.
         assert c.loc["weekly", "r_long_error"] > 1.3 * c.loc["daily", "r_long_error"]
+
+    @pytest.mark.parametrize("name", ["daily", "3-day", "scholes_williams"])
+    def test_interval_is_that_of_students_t(self, prices, name):
+        """On Fisher's scale where it is bounded, 1.5 rows per block less two degrees of freedom."""
+        returns = np.log(prices).diff().iloc[1:].to_numpy()
+        reading = next(r for r in readings(1) if r.name == name)
+        one = figures(
+            reading,
+            returns,
+            prices.index[1:],
+            90,
+            block=6.0,
+            n_boot=100,
+            ci_prob=0.9,
+            rng=np.random.default_rng(0),
+        )
+        rows = 90 + (reading.rows - 1 if reading.kind == "sums" else 0)
+        reach = t.ppf(0.95, 1.5 * rows / 6.0 - 2.0) * one.error
+        if name == "scholes_williams":
+            found, centre = np.array([one.lower, one.upper]), one.correlation
+        else:
+            found, centre = np.arctanh([one.lower, one.upper]), np.arctanh(one.correlation)
+            reach /= 1.0 - one.correlation**2
+        assert found == pytest.approx([centre - reach, centre + reach], rel=1e-9)
 
     def test_error_of_a_correlation(self):
         """Normal returns of one law: (1 - r^2) / sqrt(n)."""
@@ -191,24 +252,44 @@ class TestAdjustment:
             again.adjustment[0], rel=1e-12
         )
 
+    @pytest.mark.parametrize("rank", [0, 1, 2])
+    def test_both_tests_must_find_the_relation(self, monkeypatch, rank):
+        """Johansen's rank counts beside the p-value where the slope is estimated."""
+
+        def ranked(logs, lags):
+            return dataclasses.replace(johansen(logs, lags), rank=rank)
+
+        monkeypatch.setattr("regimecorr.inference.timing.closing.johansen", ranked)
+        table = adjustment_table(tied(), 1, n_boot=100, ci_prob=0.95, rng=np.random.default_rng(0))
+        daily = table.loc["daily"]
+        assert daily.loc["estimated", "p_unit_root"] < 0.05
+        assert daily.loc["estimated", "cointegrated"] == (rank == 1)
+        assert daily.loc["ratio", "cointegrated"]
+
+    def test_interval_of_the_share(self):
+        """Its width beside that by the delta method, both adjustments uncertain alike."""
+        rng = np.random.default_rng(7)
+        logs = np.zeros((1500, 2))
+        for row in range(1, 1500):
+            gap = logs[row - 1, 0] - logs[row - 1, 1]
+            logs[row] = logs[row - 1] + [-0.06 * gap, 0.06 * gap] + 0.01 * rng.standard_normal(2)
+        prices = pd.DataFrame(np.exp(logs), pd.bdate_range("2016-01-04", periods=1500))
+        table = adjustment_table(prices, 1, n_boot=999, ci_prob=0.9, rng=np.random.default_rng(0))
+        row, found = table.loc[("daily", "ratio")], error_correction(logs, lags=1)
+        a1, a2 = found.adjustment
+        slope = np.array([a2, -a1]) / (a2 - a1) ** 2
+        covariance = np.cov(found.influence.T) / found.n
+        half = 1.645 * np.sqrt(slope @ covariance @ slope)
+        width = row["gonzalo_granger_upper"] - row["gonzalo_granger_lower"]
+        assert width == pytest.approx(2.0 * half, rel=0.15)
+
     def test_nothing_that_closes_is_said(self):
         apart = rc.timing(rc.simulate("constant", n_obs=900, rng=4).prices, **OPTIONS)
         assert not apart.adjustment["cointegrated"].any()
         assert any("Nothing shows a gap that closes: no test" in note for note in apart.notes)
 
     def test_a_follower_is_found(self):
-        rng = np.random.default_rng(5)
-        leader = np.cumsum(0.01 * rng.standard_normal(1200))
-        follower = np.zeros(1200)
-        for t in range(1, 1200):
-            pull = 0.08 * (leader[t - 1] - follower[t - 1])
-            follower[t] = follower[t - 1] + pull + 0.01 * rng.standard_normal()
-        tied = pd.DataFrame(
-            np.exp(np.column_stack([leader, follower])),
-            pd.bdate_range("2016-01-04", periods=1200),
-            columns=["A", "B"],
-        )
-        found = rc.timing(tied, **OPTIONS)
+        found = rc.timing(tied(), **OPTIONS)
         daily = found.adjustment.loc[("daily", "ratio")]
         assert daily["cointegrated"]
         assert daily["gonzalo_granger_lower"] < 1.0 < daily["gonzalo_granger_upper"] + 0.1
@@ -246,6 +327,10 @@ class TestAlternatives:
         found = rc.timing(short, asset="ETH", benchmark="IWM", **OPTIONS)
         assert "600" in found.alternatives.loc["ETH / RUT", "reason"]
         assert "ETH / RUT" not in found.summary()
+
+    def test_the_pair_the_other_way_round_is_none(self, prices):
+        same = prices.rename(columns={"A": "IWM", "B": "RUT"})
+        assert rc.timing(same, **OPTIONS).alternatives.empty
 
     def test_none(self, found):
         assert found.alternatives.empty
@@ -350,6 +435,26 @@ def test_one_series_twice(prices):
     twice = prices.assign(B=5.0 * prices["A"])
     with pytest.raises(DataError, match="one series"):
         rc.timing(twice, **OPTIONS)
+
+
+class TestALegThatDoesNotTrade:
+    def test_in_the_window_of_today(self, prices):
+        still = prices.assign(B=prices["B"].where(np.arange(len(prices)) < 1400, 50.0))
+        with (
+            pytest.warns(StaleDataWarning, match="keeps one price"),
+            pytest.raises(DataError, match="constant over a whole window"),
+        ):
+            rc.timing(still, **OPTIONS)
+
+    def test_before(self, prices):
+        """Windows without a correlation have no state; the others are read as ever."""
+        still = prices.assign(B=prices["B"].where(~np.isin(np.arange(1500), range(400, 800)), 50.0))
+        with pytest.warns(StaleDataWarning, match="keeps one price"):
+            found = rc.timing(still, **OPTIONS)
+        inside = found.states.index[720]
+        assert (found.states.loc[inside] == "").all()
+        assert found.rolling.loc[inside].isna().all()
+        assert (found.states.iloc[-1] != "").all()
 
 
 class TestMarket:

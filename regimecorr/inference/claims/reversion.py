@@ -8,7 +8,8 @@ from scipy.signal import lfilter
 from regimecorr.data.windows import Window, Windows, resolve
 from regimecorr.events import Array, Basis
 from regimecorr.formatting import MISSING, day, percent, signed
-from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, half_life, johansen
+from regimecorr.indicators.cointegration import engle_granger, gap_unit_root, johansen
+from regimecorr.indicators.half_life import half_life
 from regimecorr.inference.claims.evidence import Evidence
 from regimecorr.inference.claims.histories import (
     LINKED,

@@ -55,7 +55,9 @@ def fall(before: float, after: float, ci_prob: float) -> float:
         missed = after * np.exp(-before * x) + before * np.exp(-after * x)
         return float(missed / total - outside)
 
-    return float(brentq(excess, 0.0, -np.log(outside) / min(before, after), xtol=1e-12))
+    # With equal rates the bound is the solution itself; rounding must not put it inside.
+    bound = -(1.0 + 1e-9) * np.log(outside) / min(before, after)
+    return float(brentq(excess, 0.0, bound, xtol=1e-12))
 
 
 def interval(

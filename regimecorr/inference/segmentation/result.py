@@ -9,7 +9,7 @@ import pandas as pd
 
 from regimecorr.formatting import day, percent, plural, signed, with_bounds
 from regimecorr.inference.constancy.result import ConstancyTest, written
-from regimecorr.inference.segmentation.spans import SpanMethod
+from regimecorr.inference.segmentation.spans import Search, SpanMethod
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
@@ -33,12 +33,15 @@ class Breaks:
     correlation : Series
         Correlation of the residuals in the segment of every return.
     test : ConstancyTest
-        The test of the whole sample for one break.
+        The test of the whole sample for one break; with ``search="seeded"``, for one in any of
+        its intervals.
     steps : DataFrame
         Every decision of the search: ``stage``, ``start`` and ``stop`` (rows of the span, ``stop``
         not in it), ``row``, ``date``, ``statistic``, ``pvalue``, ``level``, ``kept``.
     method : str
         Statistic of the spans.
+    search : str
+        Where the search looked.
     robust : bool
         Whether large rows are weighed down.
     nu : float
@@ -61,6 +64,7 @@ class Breaks:
     test: ConstancyTest
     steps: pd.DataFrame
     method: SpanMethod
+    search: Search
     robust: bool
     nu: float
     alpha: float
@@ -76,11 +80,12 @@ class Breaks:
     def summary(self) -> str:
         """Return a short text: the breaks with their intervals, the segments, notes."""
         mass = percent(self.ci_prob)
+        form = "seeded sup_lm" if self.search == "seeded" else self.method
         lines = [
             f"Breaks of the correlation of {' and '.join(self.names)}, {self.n_obs} returns",
             f"  found        {plural(len(self.breaks), 'break')} at {self.alpha:g}",
             f"  whole sample statistic {self.test.statistic:.4g}, p-value "
-            f"{written(self.test.pvalue)} ({self.method}, "
+            f"{written(self.test.pvalue)} ({form}, "
             f"{'weighted' if self.robust else 'unweighted'})",
         ]
         # As objects: a row of numbers alone would turn row labels into floats.
@@ -88,17 +93,18 @@ class Breaks:
             lines.append(f"  first row after a break, with its {mass} interval")
         for _, row in self.breaks.astype(object).iterrows():
             lines.append(
-                f"    {_label(row['date'])} [{_label(row['lower'])}, {_label(row['upper'])}]  "
+                f"    {label(row['date'])} [{label(row['lower'])}, {label(row['upper'])}]  "
                 f"{signed(row['before'])} to {signed(row['after'])}, p {written(row['pvalue'])}"
             )
         lines.append(f"  segments: correlation of residuals and of returns, {mass} intervals")
         for _, row in self.segments.astype(object).iterrows():
             lines.append(
-                f"    {_label(row['first'])} to {_label(row['last'])}, {row['rows']} rows  "
+                f"    {label(row['first'])} to {label(row['last'])}, {row['rows']} rows  "
                 f"{with_bounds(row, 'correlation', signed)}  {with_bounds(row, 'raw', signed)}"
             )
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
+    """Write an index label: a day without its hours."""
     return day(value) if isinstance(value, pd.Timestamp) else str(value)

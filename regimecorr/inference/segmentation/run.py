@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import get_args
 
@@ -10,14 +12,19 @@ import pandas as pd
 from scipy.special import kolmogi, stdtrit
 
 from regimecorr.errors import ModelError
-from regimecorr.inference.constancy.inputs import Sample, correlation, read_sample
+from regimecorr.inference.constancy.inputs import (
+    Sample,
+    check_sides,
+    correlation,
+    read_sample,
+)
 from regimecorr.inference.constancy.products import against
 from regimecorr.inference.constancy.result import LEVELS, ConstancyTest, by_level
 from regimecorr.inference.known_dates import FEWEST_ROWS
 from regimecorr.inference.segmentation.influence import tail_index
-from regimecorr.inference.segmentation.result import Breaks
+from regimecorr.inference.segmentation.result import Breaks, label
 from regimecorr.inference.segmentation.search import Segmentation, segment
-from regimecorr.inference.segmentation.spans import SpanMethod, SpanTest, SpanTester
+from regimecorr.inference.segmentation.spans import Search, SpanMethod, SpanTest, SpanTester
 from regimecorr.kernels.constancy import bartlett_variance, delete_one
 from regimecorr.models.base import Array, RandomState, check_count
 from regimecorr.models.margins import GARCH, Margins, MarginsResult
@@ -28,12 +35,16 @@ _SELECTED = (
     "correlations on either side of a break that was searched for differ by a little more than "
     "the true ones"
 )
+_DROPPED = (
+    "the search found a break that is none between its neighbours, so it was dropped: see steps"
+)
 
 
 def find_breaks(
     returns: pd.DataFrame | Array,
     *,
     method: SpanMethod = "sup_lm",
+    search: Search = "binary",
     margins: Margins | MarginsResult | None = _MARGINS,
     alpha: float = 0.05,
     min_rows: int = 60,
@@ -59,6 +70,11 @@ def find_breaks(
         by permutation of the rows; sees breaks anywhere. "fluctuation": the sums of Wied, Krämer
         and Dehling (2012), Kolmogorov's law; a little better in the middle of a span, blind near
         its ends.
+    search : {"binary", "seeded"}, default "binary"
+        Where the search looks for the next break. "binary": in whole spans. "seeded": in a fixed
+        set of intervals of every span too, of ``2 * min_rows`` rows and more (Kovács et al. 2023),
+        by the law of the largest statistic over all of them; finds changes that pass, which hide
+        one break behind the other, and misses more small changes that last. With "sup_lm".
     margins : GARCH, mapping of asset to GARCH, MarginsResult or None, default GARCH()
         Margins to fit, or fitted on these returns; None when the returns are standardized
         residuals.
@@ -87,7 +103,8 @@ def find_breaks(
     Raises
     ------
     ModelError
-        If the returns or an option cannot be used.
+        If the returns or an option cannot be used, or if in a segment a leg does not move or both
+        are the same up to scale.
 
     Warns
     -----
@@ -112,6 +129,8 @@ def find_breaks(
     structural breaks. Quantitative Economics 6, 463-497.
     Galeano, P. and Wied, D. (2014). Multiple break detection in the correlation structure of random
     variables. Computational Statistics & Data Analysis 76, 262-282.
+    Kovács, S., Bühlmann, P., Li, H. and Munk, A. (2023). Seeded binary segmentation: a general
+    methodology for fast and optimal changepoint detection. Biometrika 110, 249-256.
 
     Examples
     --------
@@ -124,7 +143,7 @@ def find_breaks(
     >>> bool(found.breaks["lower"][0] <= true <= found.breaks["upper"][0])
     True
     """
-    _check(method, alpha, ci_prob, robust, n_boot)
+    _check(method, search, alpha, ci_prob, robust, n_boot)
     sample = read_sample(returns, margins, raw=False, pair=False)
     n = sample.n_obs
     if len(sample.names) != 2:
@@ -143,7 +162,17 @@ def find_breaks(
         n_boot=n_boot,
         rng=np.random.default_rng(rng),
     )
-    found = segment(n, tester, min_rows, alpha)
+
+    scanner = replace(tester, seeded=True) if search == "seeded" else tester
+
+    def checked(run: SpanTester) -> Callable[[int, int], SpanTest]:
+        def test(start: int, stop: int) -> SpanTest:
+            _check_span(sample, sample.z, start, stop)
+            return run(start, stop)
+
+        return test
+
+    found = segment(n, checked(tester), min_rows, alpha, checked(scanner))
     segments = _segments(sample, found.rows, ci_prob)
     lengths = segments["rows"].to_numpy()
     return Breaks(
@@ -154,9 +183,10 @@ def find_breaks(
             index=sample.returns.index,
             name="correlation",
         ),
-        test=_whole(sample, tester(0, n), method, robust),
+        test=_whole(sample, scanner(0, n), scanner, robust),
         steps=_steps(sample, found),
         method=method,
+        search=search,
         robust=robust,
         nu=tester.nu,
         alpha=alpha,
@@ -167,11 +197,17 @@ def find_breaks(
     )
 
 
-def _check(method: SpanMethod, alpha: float, ci_prob: float, robust: bool, n_boot: int) -> None:
+def _check(
+    method: SpanMethod, search: Search, alpha: float, ci_prob: float, robust: bool, n_boot: int
+) -> None:
     if method not in get_args(SpanMethod):
         raise ModelError(
             f"method={method!r} is unknown; use one of {', '.join(get_args(SpanMethod))}."
         )
+    if search not in get_args(Search):
+        raise ModelError(f"search={search!r} is unknown; use one of {', '.join(get_args(Search))}.")
+    if search == "seeded" and method != "sup_lm":
+        raise ModelError(f"search='seeded' goes with method='sup_lm' only; got method={method!r}.")
     if not isinstance(robust, bool):
         raise ModelError(f"robust={robust!r} must be True or False.")
     if not 0.001 <= alpha <= 0.5:
@@ -182,10 +218,18 @@ def _check(method: SpanMethod, alpha: float, ci_prob: float, robust: bool, n_boo
     check_count("n_boot", n_boot, int(np.ceil(10.0 / alpha - 1e-9)) - 1)
 
 
+def _check_span(sample: Sample, values: Array, start: int, stop: int) -> None:
+    """Raise `ModelError` if the rows from ``start`` to before ``stop`` have no correlation."""
+    where = f"rows from {label(sample.date(start))} to {label(sample.date(stop - 1))}"
+    check_sides({where: values[start:stop]}, sample.names, distinct=True)
+
+
 def _notes(sample: Sample, found: Segmentation) -> list[str]:
     notes = [*sample.notes(), _HINDSIGHT]
     if found.rows:
         notes.append(_SELECTED)
+    elif found.steps[0].kept:
+        notes.append(_DROPPED)
     if not found.settled:
         notes.append(
             "the dates did not settle: dating one break moves another and back; read the intervals"
@@ -223,6 +267,8 @@ def _segments(sample: Sample, rows: list[int], ci_prob: float) -> pd.DataFrame:
     raw = sample.returns.to_numpy(dtype=float)
     bounds = [0, *rows, sample.n_obs]
     for start, stop in pairwise(bounds):
+        for values in (sample.z, raw):
+            _check_span(sample, values, start, stop)
         figures = [
             figure
             for values in (sample.z, raw)
@@ -249,7 +295,7 @@ def correlation_interval(values: Array, ci_prob: float) -> tuple[float, float, f
     return float(r), float(np.tanh(z - half)), float(np.tanh(z + half))
 
 
-def _whole(sample: Sample, test: SpanTest, method: SpanMethod, robust: bool) -> ConstancyTest:
+def _whole(sample: Sample, test: SpanTest, tester: SpanTester, robust: bool) -> ConstancyTest:
     """The test of the whole sample, as a test of constancy."""
     if test.replicates.size:
         _, _, critical = against(test.replicates, test.statistic)
@@ -257,13 +303,14 @@ def _whole(sample: Sample, test: SpanTest, method: SpanMethod, robust: bool) -> 
     else:
         critical, law = by_level(kolmogi(np.array(LEVELS))), "Kolmogorov"
     first = test.first - 1
+    times = "in some interval" if tester.seeded else "once"
     before, after = (correlation(part) for part in np.split(sample.z, [test.row]))
     return ConstancyTest(
-        method=method,
+        method=tester.method,
         statistic=test.statistic,
         pvalue=test.pvalue,
         null=sample.null,
-        alternative="it changes once, at an unknown date",
+        alternative=f"it changes {times}, at an unknown date",
         distribution=law,
         critical_values=critical,
         robust=robust,

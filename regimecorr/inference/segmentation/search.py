@@ -57,17 +57,22 @@ def level_of(alpha: float, n_tests: int) -> float:
 
 
 def segment(
-    n: int, test: Callable[[int, int], SpanTest], min_rows: int, alpha: float
+    n: int,
+    test: Callable[[int, int], SpanTest],
+    min_rows: int,
+    alpha: float,
+    scan: Callable[[int, int], SpanTest] | None = None,
 ) -> Segmentation:
     """Split n rows where the test rejects, then test and date every break between its neighbours.
 
     With k breaks found, k + 1 segments are on trial, each at the level at which all of them
     together have level ``alpha``; the segment of the smallest p-value is split first. The
     refinement tests m breaks likewise, drops the one of the largest p-value, and goes on until
-    neither a break nor a date changes.
+    neither a break nor a date changes. The search reads spans with ``scan`` where there is one, the
+    refinement always with ``test``.
     """
     steps: list[Step] = []
-    rows = _search(n, test, min_rows, alpha, steps)
+    rows = _search(n, scan or test, min_rows, alpha, steps)
     seen: set[tuple[int, ...]] = set()
     settled = True
     while rows:

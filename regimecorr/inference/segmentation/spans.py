@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -12,9 +13,11 @@ from regimecorr.inference.constancy.fluctuation import fluctuation_path, long_ru
 from regimecorr.inference.known_dates import long_run_variance, squared_sums
 from regimecorr.inference.segmentation.dating import interval
 from regimecorr.inference.segmentation.influence import weighted_influence
+from regimecorr.inference.segmentation.seeded import seeded_path
 from regimecorr.models.base import Array
 
 SpanMethod: TypeAlias = Literal["sup_lm", "fluctuation"]
+Search: TypeAlias = Literal["binary", "seeded"]
 # Permuted values held in memory at once.
 _CHUNK = 2_000_000
 
@@ -73,6 +76,8 @@ class SpanTester:
     n_boot : int
         Permutations of "sup_lm".
     rng : Generator
+    seeded : bool
+        Whether the statistic of "sup_lm" is the largest over seeded intervals of the span.
     """
 
     z: Array
@@ -81,7 +86,8 @@ class SpanTester:
     min_rows: int
     n_boot: int
     rng: np.random.Generator
-    _done: dict[tuple[int, int], SpanTest] = field(default_factory=dict)
+    seeded: bool = False
+    _done: dict[tuple[int, int], SpanTest] = field(default_factory=dict, init=False)
 
     def __call__(self, start: int, stop: int) -> SpanTest:
         """Test the rows from ``start`` to before ``stop``, at least twice ``min_rows``."""
@@ -93,12 +99,17 @@ class SpanTester:
     def _sup_lm(self, start: int, stop: int) -> SpanTest:
         """Largest of the LM statistics; their law by permutation of the rows."""
         values = weighted_influence(self.z[start:stop], self.nu)
-        dates = self.min_rows, stop - start - self.min_rows
-        path = lm_path(values, *dates)
-        replicates = permuted_maxima(values, *dates, self.n_boot, self.rng)
+        path = self._path(values)
+        replicates = permuted_maxima(values, self._path, self.n_boot, self.rng)
         statistic = float(path.max())
         pvalue = (1.0 + np.sum(replicates >= statistic)) / (1.0 + self.n_boot)
         return self._result(start, stop, statistic, pvalue, path, values, replicates)
+
+    def _path(self, values: Array) -> Array:
+        """Statistic by date (..., n - 2 min_rows + 1) of values (..., n)."""
+        if self.seeded:
+            return seeded_path(values, self.min_rows)
+        return lm_path(values, self.min_rows, values.shape[-1] - self.min_rows)
 
     def _fluctuation(self, start: int, stop: int) -> SpanTest:
         """Wied, Krämer and Dehling's statistic; with weights, of the sums of the influence."""
@@ -140,12 +151,12 @@ def lm_path(values: Array, first: int, last: int) -> Array:
 
 
 def permuted_maxima(
-    values: Array, first: int, last: int, n_boot: int, rng: np.random.Generator
+    values: Array, path: Callable[[Array], Array], n_boot: int, rng: np.random.Generator
 ) -> Array:
-    """Largest LM statistics (n_boot,) of values (n,) in random order."""
+    """Largest statistics (n_boot,) by date of values (n,) in random order."""
     size = max(1, _CHUNK // len(values))
     found = []
     for done in range(0, n_boot, size):
         rows = np.tile(values, (min(size, n_boot - done), 1))
-        found.append(lm_path(rng.permuted(rows, axis=1, out=rows), first, last).max(axis=-1))
+        found.append(path(rng.permuted(rows, axis=1, out=rows)).max(axis=-1))
     return np.concatenate(found)

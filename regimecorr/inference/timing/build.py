@@ -12,7 +12,7 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.names import underlying
 from regimecorr.data.prices import load_prices
 from regimecorr.errors import DataError
-from regimecorr.events import check_windows
+from regimecorr.events import check_windows, situation
 from regimecorr.indicators.lead_lag import cross_correlation
 from regimecorr.inference.blocks import block_length, resampled_rows
 from regimecorr.inference.timing.closing import adjustment_table
@@ -79,7 +79,8 @@ def timing(
     Raises
     ------
     DataError
-        If prices, dates, windows, lags or ``ci_prob`` cannot be used.
+        If prices, dates, windows, lags or ``ci_prob`` cannot be used, or a leg does not move in
+        today's windows.
     ModelError
         If ``n_boot`` is too small.
 
@@ -112,6 +113,7 @@ def timing(
     for_windows, for_lags, for_gap = np.random.default_rng(rng).spawn(3)
     values = np.ascontiguousarray(pair.returns.to_numpy())
     windows = (short_window, long_window)
+    here = situation(values, *windows)
     history = {r.name: states(r, values, pair.dates, *windows) for r in readings(lags)}
     correlations = _correlations(values, history, windows, lags, n_boot, ci_prob, for_windows)
     rolling = {
@@ -125,7 +127,7 @@ def timing(
         asset=pair.asset,
         benchmark=pair.benchmark,
         as_of=pair.prices.index[-1],
-        state=str(correlations.loc["daily", "state"]),
+        state=here.state,
         correlations=correlations,
         rolling=pd.DataFrame(rolling).rename_axis("date"),
         states=pd.DataFrame({k: v["state"] for k, v in history.items()}).rename_axis("date"),
@@ -238,7 +240,7 @@ def _alternatives(table: pd.DataFrame, pair: AlignedPair, windows: tuple[int, in
     rows: dict[str, dict[str, Any]] = {}
     for first in same[0]:
         for second in same[1]:
-            if (first, second) == (pair.asset, pair.benchmark) or first == second:
+            if {first, second} == {pair.asset, pair.benchmark} or first == second:
                 continue
             try:
                 other = align(table, asset=first, benchmark=second, as_of=pair.prices.index[-1])
