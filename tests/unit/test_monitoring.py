@@ -361,7 +361,7 @@ class TestBadInput:
             rc.monitor(returns.to_numpy(), start="2015-03-02")
 
     def test_returns(self, returns):
-        with pytest.raises(ModelError, match="two return series"):
+        with pytest.raises(ModelError, match="Two return series are monitored; got 3: A, B, C"):
             watch(returns.assign(C=returns["A"] + returns["B"] ** 2))
         with pytest.raises(ModelError, match="one and the same"):
             watch(returns.assign(B=2.0 * returns["A"]))

@@ -64,6 +64,8 @@ def make_options(method: Method, given: dict[str, Any]) -> Options:
     options = Options(method=method, **values)
     _check_range("alpha", options.alpha, *ALPHA_RANGE)
     _check_range("gamma", options.gamma, *GAMMA_RANGE)
+    if not isinstance(options.robust, bool | np.bool_):
+        raise ModelError(f"robust={options.robust!r} must be True or False.")
     _check_range("threshold", options.threshold, 0.01, 0.9999)
     if not _number(options.grace) or not 0 <= options.grace <= MOST_GRACE or options.grace % 1:
         raise ModelError(

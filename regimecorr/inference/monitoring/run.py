@@ -173,6 +173,9 @@ def monitor(
     }
     options = make_options(method, given)
     frame = check_returns(returns)
+    if frame.shape[1] != 2:
+        names = ", ".join(str(name) for name in frame.columns)
+        raise ModelError(f"Two return series are monitored; got {frame.shape[1]}: {names}.")
     m = _history(frame.index, start)
     rows_monitored(options.horizon, m)
     history = frame.iloc[:m]
