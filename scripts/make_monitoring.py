@@ -75,9 +75,10 @@ def outcome(cell: dict[str, Any]) -> str:
 
 def published(record: dict[str, Any]) -> list[str]:
     """Published sizes beside ours."""
-    rows = ["| gamma | B | m | paper | here | s.e. |", "|---" * 6 + "|"]
+    columns = ("paper", "share", "s.e.", "persistent", "one-sided")
+    rows = ["| gamma | B | m | paper | here | s.e. | persistent | one-sided |", "|---" * 8 + "|"]
     for row in record["published"]:
-        shares = " | ".join(short(row[name]) for name in ("paper", "share", "s.e."))
+        shares = " | ".join(short(row[name]) for name in columns)
         rows.append(f"| {row['gamma']:g} | {row['B']:g} | {row['m']} | {shares} |")
     return rows
 

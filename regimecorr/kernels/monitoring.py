@@ -120,7 +120,7 @@ def run_length_filter(z, table, top, rho, nu, prior, hazard, watch, windows, tai
     loglik = np.empty(n)
     since = np.zeros(n)
     within = np.zeros((n, windows.shape[0]))
-    likeliest = np.zeros(n, dtype=np.int64)
+    likeliest = np.full((n, 2), -1, dtype=np.int64)
     bounds = np.zeros((n, 2), dtype=np.int64)
     state = np.empty((n, size))
     mass = np.empty(n)
@@ -146,16 +146,21 @@ def run_length_filter(z, table, top, rho, nu, prior, hazard, watch, windows, tai
             loglik[t] = reweigh_in_logs(state, mass, runs, before, z[t, 0], z[t, 1], rho, nu)
             factor = 1.0
         best = 0
+        late = -1
         for r in range(runs):
             mass[r] *= factor
             if began[r] >= watch:
                 since[t] += mass[r]
+                if late < 0 or mass[r] > mass[late]:
+                    late = r
             for w in range(windows.shape[0]):
                 if t > 0 and began[r] > 0 and began[r] > t - windows[w]:
                     within[t, w] += mass[r]
             if mass[r] > mass[best]:
                 best = r
-        likeliest[t] = began[best]
+        likeliest[t, 0] = began[best]
+        if late >= 0:
+            likeliest[t, 1] = began[late]
         for i in range(2):
             bounds[t, i] = quantile_row(mass, began, runs, tails[i])
         if t % 16 == 15:

@@ -10,9 +10,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as t_law
 
 import regimecorr as rc
 from regimecorr.errors import DateColumnError, ModelError
+from regimecorr.inference.constancy.fluctuation import long_run_sd
 from regimecorr.inference.monitoring import Monitor
 from regimecorr.inference.monitoring.boundary import critical_value, weight
 from regimecorr.inference.monitoring.detectors import (
@@ -195,7 +198,7 @@ class TestSums:
             assert change_row(sums, z, 500, alarm) == int(np.argmax(gain))
         assert abs(change_row(sums, z, 500, 99) - 40) <= 15
 
-    def test_textbook_change_is_equation_8(self):
+    def test_textbook_change_is_the_largest_distance(self):
         z = pair(np.where(np.arange(600) < 540, 0.7, -0.2), np.random.default_rng(6))
         r = [np.corrcoef(z[500 : 500 + j].T)[0, 1] for j in range(2, 91)]
         best = max(range(2, 91), key=lambda j: j * abs(r[j - 2] - r[-1]))
@@ -246,6 +249,30 @@ class TestAlarms:
                 alarm = rc.monitor(z, start=500, margins=None, method=method, alpha=0.05).alarm
                 found.append(1000 if alarm is None else alarm - 900)
         assert np.median(delays["page"]) < np.median(delays["cusum"])
+
+
+class TestBoundary:
+    @pytest.mark.parametrize(("robust", "alpha"), [(True, 0.05), (True, 0.01), (False, 0.05)])
+    def test_boundary_is_critical_value_times_factor_times_weight(self, returns, robust, alpha):
+        """By 1.5 m / b degrees of freedom; the textbook form has no factor."""
+        found = watch(returns, robust=robust, alpha=alpha, horizon=250)
+        b, tail = 6, 1.0 - alpha / 4.0
+        factor = t_law.ppf(tail, 1.5 * M / b) / norm.ppf(tail) / math.sqrt(1.0 - b / M)
+        x = np.arange(1, 201) / M
+        plain = critical_value("page", 0.25, 0.5, alpha) * weight(x, 0.25)
+        expected = plain * (factor if robust else 1.0)
+        np.testing.assert_allclose(found.path["boundary"], expected, rtol=1e-10)
+        assert 1.01 < factor < 1.03
+
+    @pytest.mark.parametrize("m", [250, 1000])
+    def test_the_factor_has_the_moments_of_the_estimate(self, m):
+        """Mean 1 - b / m and 1.5 m / b degrees of freedom, on 2,000 series of white noise."""
+        values = np.random.default_rng(0).standard_normal((2000, m))
+        estimates = long_run_sd(values - values.mean(axis=1, keepdims=True)) ** 2
+        b = int(math.log(m))
+        assert estimates.mean() == pytest.approx(1.0 - b / m, abs=0.015)
+        freedom = 2.0 * estimates.mean() ** 2 / estimates.var()
+        assert freedom == pytest.approx(1.5 * m / b, rel=0.1)
 
 
 class TestPeriod:
@@ -325,6 +352,15 @@ class TestBadInput:
             ({"method": "bayes", "robust": False}, "robust=False means nothing"),
             ({"threshold": 0.9}, "threshold=0.9 means nothing to method='page'"),
             ({"method": "bayes", "threshold": 1.0}, "threshold=1.0"),
+            (
+                {"method": "bayes", "grace": 101},
+                "grace=101 must be a whole number of rows within 0",
+            ),
+            ({"method": "bayes", "grace": -1}, "grace=-1"),
+            ({"method": "bayes", "grace": 2.5}, "grace=2.5"),
+            ({"method": "bayes", "grace": True}, "grace=True"),
+            ({"method": "bayes", "grace": float("nan")}, "grace=nan"),
+            ({"grace": 5}, "grace=5 means nothing to method='page'"),
             ({"method": "bayes", "expected_duration": 1}, "expected_duration=1"),
             ({"method": "bayes", "level_sd": 0.0}, "level_sd=0.0"),
         ],
@@ -352,7 +388,7 @@ class TestBadInput:
             rc.monitor(returns.to_numpy(), start="2015-03-02")
 
     def test_returns(self, returns):
-        with pytest.raises(ModelError, match="two return series"):
+        with pytest.raises(ModelError, match="Two return series are monitored; got 3: A, B, C"):
             watch(returns.assign(C=returns["A"] + returns["B"] ** 2))
         with pytest.raises(ModelError, match="one and the same"):
             watch(returns.assign(B=2.0 * returns["A"]))

@@ -56,7 +56,8 @@ class TestBruteForce:
         assert rows.tolist() == list(range(n))
         assert since[-1] == pytest.approx(began[4:].sum())
         assert within[-1] == pytest.approx([began[6:].sum(), began[3:].sum()])
-        assert likeliest[-1] == began.argmax()
+        assert likeliest[-1].tolist() == [began.argmax(), 4 + began[4:].argmax()]
+        assert likeliest[:4, 1].tolist() == [-1, -1, -1, -1]
         total = began.cumsum()
         assert bounds[-1].tolist() == [int((total >= 0.05).argmax()), int((total >= 0.95).argmax())]
 
@@ -132,7 +133,7 @@ class TestReadings:
         assert (found.path["within_21"] <= found.path["within_63"] + 1e-12).all()
         assert (found.path["within_63"] <= found.path["within_90"] + 1e-12).all()
         before = found.path.iloc[:60]
-        assert (before["within_63"].iloc[:50] >= before["changed"].iloc[:50] - 1e-12).all()
+        assert (before["within_90"].iloc[:27] >= before["changed"].iloc[:27] - 1e-12).all()
         last = found.path.iloc[-1]
         assert last["below"] > 0.9
         assert last["correlation"] < 0.2 < last["before"]
@@ -168,6 +169,50 @@ class TestReadings:
         assert found.alarm is None
         assert found.path["change"].iloc[-1] == 0
         assert found.path["changed"].iloc[-1] < 0.5
+
+
+class TestGrace:
+    """Changes dated a little before the start count."""
+
+    @staticmethod
+    def watch(z, **options):
+        return rc.monitor(z, start=500, margins=None, method="bayes", **options)
+
+    def test_it_moves_the_row_from_which_changes_count(self):
+        z = residuals(640, 6, 495)
+        dates = self.watch(z, grace=0).dates["probability"]
+        for grace in (0, 1, 21, 100):
+            found = self.watch(z, grace=grace)
+            expected = dates[dates.index >= 500 - grace].sum()
+            assert found.path["changed"].iloc[-1] == pytest.approx(expected, abs=1e-6)
+            assert found.settings["grace"] == grace
+            pd.testing.assert_series_equal(
+                found.path["correlation"], self.watch(z).path["correlation"]
+            )
+        assert self.watch(z).settings["grace"] == 63
+
+    def test_breaks_at_the_start_are_found(self):
+        """Eight breaks from .7 to -.2 at the start itself: all, against half without grace."""
+        kept, bare = (
+            [self.watch(residuals(620, seed, 500), **options) for seed in range(8)]
+            for options in ({}, {"grace": 0})
+        )
+        assert all(found.alarm is not None for found in kept)
+        assert sum(found.alarm is not None for found in bare) <= 5
+        assert np.median([abs(found.change - 500) for found in kept]) < 12
+        assert min(found.change for found in kept) < 500
+        for found in kept:
+            assert found.delay == found.alarm - found.change + 1
+
+    def test_the_change_at_an_alarm_is_one_that_counts(self):
+        """With a low threshold the likeliest row of all is often no change at all."""
+        early = 0
+        for seed in range(6):
+            found = self.watch(residuals(640, seed), threshold=0.05, grace=10)
+            if found.alarm is not None:
+                assert found.change >= 490
+                early += found.path["change"].loc[found.alarm] == 0
+        assert early > 0
 
 
 def test_smallest_set():

@@ -44,6 +44,17 @@ class TestBoundary:
                 ours = critical_value("cusum", gamma, length, 0.05)
                 assert value - 0.035 < ours < value + 0.035
 
+    @pytest.mark.parametrize("gamma", [0.0, 0.1, 0.25, 0.33, 0.45])
+    def test_lengths_scale(self, gamma):
+        """The limit over its boundary is W(u) / u^gamma, u = x / (1 + x): a power of B / (1 + B).
+
+        Between gammas of the table a steep boundary is interpolated to .7 %.
+        """
+        lengths = np.array([0.02, 0.07, 0.3, 0.6, 1.0, 2.5, 8.0, 50.0])
+        values = [critical_value("cusum", gamma, length, 0.05) for length in lengths]
+        levels = values / (lengths / (1.0 + lengths)) ** (0.5 - gamma)
+        np.testing.assert_allclose(levels, levels.mean(), rtol=0.008)
+
     def test_page_on_walks(self):
         """Discrete walks with an estimated drift cross the boundary of Page's form 5 % of the time.
 

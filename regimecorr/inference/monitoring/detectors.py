@@ -93,7 +93,7 @@ def change_row(sums: Sums, z: Array, m: int, alarm: int) -> int:
 
     Scores: the split of the history and the rows to the alarm with the largest
     :math:`n_1 n_2 / (n_1 + n_2)` times the squared difference of the means. Correlations: the
-    largest :math:`j |r_{m+1}^{m+j} - r_{m+1}^{m+\tau-1}|` (Wied and Galeano 2013, equation 8).
+    largest :math:`j |r_{m+1}^{m+j} - r_{m+1}^{m+\tau-1}|` (after Wied and Galeano 2013).
     """
     if sums.scores is None:
         rows = z[m : m + max(alarm, 2)]

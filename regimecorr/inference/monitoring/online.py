@@ -40,8 +40,11 @@ class Posterior:
     level : float
         Posterior mean correlation at the end of the history.
     mean, changed, below : ndarray of shape (n_monitored,)
-        Posterior mean correlation; probability that the current level began since the start;
-        probability that it lies beyond the midpoint of the history's level and zero.
+        Posterior mean correlation; probability that the current level began since the start, the
+        rows of grace before it included; probability that it lies beyond the midpoint of the
+        history's level and zero.
+    change : ndarray of shape (n_monitored,)
+        Likeliest first row of the current level among those that ``changed`` counts.
     within : ndarray of shape (n_monitored, 3)
         Probability that it changed within the last 21, 63 and 90 rows.
     began : ndarray of shape (n_monitored, 3)
@@ -55,6 +58,7 @@ class Posterior:
     level: float
     mean: Array
     changed: Array
+    change: IntArray
     below: Array
     within: Array
     began: IntArray
@@ -78,7 +82,7 @@ def run_lengths(z: Array, m: int, options: Options) -> Posterior:
     beyond = rho < 0.5 * level if level >= 0.0 else rho > 0.5 * level
     chances = (np.array(WINDOWS), np.array(TAILS), _TINY)
     loglik, since, within, likeliest, bounds, rows, mass = run_length_filter(
-        z, table, top, rho, nu, prior, hazard, m, *chances
+        z, table, top, rho, nu, prior, hazard, m - options.grace, *chances
     )
     return Posterior(
         nu=nu,
@@ -86,9 +90,10 @@ def run_lengths(z: Array, m: int, options: Options) -> Posterior:
         level=level,
         mean=filtered[1:] @ rho,
         changed=since[m:],
+        change=likeliest[m:, 1],
         below=filtered[1:] @ beyond,
         within=within[m:],
-        began=np.column_stack([likeliest, bounds])[m:],
+        began=np.column_stack([likeliest[:, 0], bounds])[m:],
         rows=rows,
         probability=mass,
     )

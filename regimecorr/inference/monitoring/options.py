@@ -12,12 +12,15 @@ from regimecorr.inference.monitoring.boundary import ALPHA_RANGE, GAMMA_RANGE, S
 
 Method: TypeAlias = Literal["cusum", "page", "bayes"]
 SUMS = ("cusum", "page")
+#: Rows before the start that may count; the shortest history has twice as many.
+MOST_GRACE = 100
 _DEFAULTS: dict[str, tuple[tuple[str, ...], Any]] = {
     "alpha": (SUMS, 0.05),
     "horizon": (SUMS, None),
     "gamma": (SUMS, 0.25),
     "robust": (SUMS, True),
     "threshold": (("bayes",), 0.95),
+    "grace": (("bayes",), 63),
     "expected_duration": (("bayes",), 1008.0),
     "level_mean": (("bayes",), 0.0),
     "level_sd": (("bayes",), 0.5),
@@ -37,6 +40,7 @@ class Options:
     gamma: float
     robust: bool
     threshold: float
+    grace: int
     expected_duration: float
     level_mean: float
     level_sd: float
@@ -60,7 +64,13 @@ def make_options(method: Method, given: dict[str, Any]) -> Options:
     options = Options(method=method, **values)
     _check_range("alpha", options.alpha, *ALPHA_RANGE)
     _check_range("gamma", options.gamma, *GAMMA_RANGE)
+    if not isinstance(options.robust, bool | np.bool_):
+        raise ModelError(f"robust={options.robust!r} must be True or False.")
     _check_range("threshold", options.threshold, 0.01, 0.9999)
+    if not _number(options.grace) or not 0 <= options.grace <= MOST_GRACE or options.grace % 1:
+        raise ModelError(
+            f"grace={options.grace!r} must be a whole number of rows within 0 and {MOST_GRACE}."
+        )
     _check_range("expected_duration", options.expected_duration, 20.0, 1e5)
     _check_range("level_mean", options.level_mean, -2.0, 2.0)
     _check_range("level_sd", options.level_sd, 0.05, 2.0)

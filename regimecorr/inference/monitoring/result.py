@@ -40,7 +40,8 @@ class Monitor:
         start (NaN for the first 30 rows, which are too few to read), ``before``, that of the
         history.
 
-        "bayes": ``changed``, the probability that the current level began since the start;
+        "bayes": ``changed``, the probability that the current level began since the start, or in
+        the rows of grace before it;
         ``correlation`` and ``before``, posterior means now and at the end of the history;
         ``below``, the probability that it now lies beyond the midpoint of ``before`` and zero;
         ``within_21``, ``within_63``, ``within_90``, the probability of a change within so many
@@ -49,7 +50,8 @@ class Monitor:
     alarm : Timestamp, int or None
         First row at which the detector exceeds its boundary (``changed`` its threshold).
     change : Timestamp, int or None
-        First row of the new state as estimated at the alarm.
+        First row of the new state as estimated at the alarm; by "bayes" it may lie in the rows of
+        grace before the start.
     delay : int or None
         Rows from ``change`` to ``alarm``, both counted.
     after : float
@@ -134,8 +136,9 @@ class Monitor:
         ]
         if self.method == "bayes":
             lines += [
-                f"  changed      {last['changed']:.2f} since the start, "
-                f"{last['within_90']:.2f} within 90 rows (alarm above {self.threshold:g})",
+                f"  changed      {last['changed']:.2f} since {self.settings['grace']:.0f} rows "
+                f"before the start (alarm above {self.threshold:g}), "
+                f"{last['within_90']:.2f} within 90 rows",
                 f"  below        {last['below']:.2f} beyond the midpoint to zero",
             ]
         else:

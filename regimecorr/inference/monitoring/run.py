@@ -66,6 +66,7 @@ def monitor(
     gamma: float | None = None,
     robust: bool | None = None,
     threshold: float | None = None,
+    grace: int | None = None,
     expected_duration: float | None = None,
     level_mean: float | None = None,
     level_sd: float | None = None,
@@ -111,6 +112,10 @@ def monitor(
     threshold : float, optional
         "bayes": the probability of a change since the start above which it alarms, by default
         .95.
+    grace : int, optional
+        "bayes": rows before the start at which the change may be dated, 0 to 100, by default 63. A
+        date is known to some weeks only: without grace a change at the start itself is put just
+        before it as often as after it, and not counted.
     expected_duration : float, optional
         "bayes": rows a level lasts on average, by default 1,008, at least 20; shorter ones find
         changes sooner and alarm more often.
@@ -161,12 +166,16 @@ def monitor(
         "gamma": gamma,
         "robust": robust,
         "threshold": threshold,
+        "grace": grace,
         "expected_duration": expected_duration,
         "level_mean": level_mean,
         "level_sd": level_sd,
     }
     options = make_options(method, given)
     frame = check_returns(returns)
+    if frame.shape[1] != 2:
+        names = ", ".join(str(name) for name in frame.columns)
+        raise ModelError(f"Two return series are monitored; got {frame.shape[1]}: {names}.")
     m = _history(frame.index, start)
     rows_monitored(options.horizon, m)
     history = frame.iloc[:m]
@@ -304,8 +313,9 @@ def _bayes(z: Array, m: int, options: Options, index: pd.Index) -> tuple[dict[st
     for i, name in enumerate(("change", "change_low", "change_high")):
         path[name] = index[posterior.began[:, i]]
     row = _first(posterior.changed > options.threshold)
-    began = None if row is None else max(int(posterior.began[row, 0]) - m, 0)
+    began = None if row is None else int(posterior.change[row]) - m
     figures = {
+        "grace": options.grace,
         "hazard": 1.0 / options.expected_duration,
         "level_mean": options.level_mean,
         "level_sd": options.level_sd,
