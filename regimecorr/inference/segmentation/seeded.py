@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regimecorr.inference.constancy.supremum import squared_sums
-from regimecorr.inference.known_dates import long_run_variance
+from regimecorr.inference.known_dates import long_run_variance, squared_sums
 from regimecorr.models.base import Array
 
 
