@@ -169,6 +169,9 @@ class TestSummary:
         assert "STATE CHANGES" not in same.summary()
         assert "The state is divergent in all of them that can be read" in same.summary()
         table = table.copy()
+        table.loc["weekly returns", "state"] = "unknown"
+        unread = dataclasses.replace(divergent, sensitivity=table).summary()
+        assert "STATE CHANGES" not in unread
         table.loc["126 rows", "state"] = "aligned"
         other = dataclasses.replace(divergent, sensitivity=table)
         assert "STATE CHANGES: aligned with 126 rows" in entry(other.summary(), "Sensitivity")

@@ -190,6 +190,18 @@ class TestSeeded:
         values -= values.mean()
         assert seeded_path(values, 40) == pytest.approx(lm_path(values, 40, 40))
 
+    @pytest.mark.parametrize("seeded", [True, False])
+    def test_permuted_rows_pass_the_same_intervals(self, seeded):
+        z = residuals(np.random.default_rng(3), np.full(400, 0.3), 5.0)
+        found = SpanTester(z, "sup_lm", 5.0, 60, 99, np.random.default_rng(4), seeded)(0, 400)
+
+        def path(values):
+            return seeded_path(values, 60) if seeded else lm_path(values, 60, 340)
+
+        expected = permuted_maxima(found.values, path, 99, np.random.default_rng(4))
+        assert found.statistic == pytest.approx(path(found.values).max())
+        assert found.replicates == pytest.approx(expected)
+
     def test_spans_keep_their_own_results(self):
         plain = spans_of(residuals(np.random.default_rng(2), np.full(400, 0.3)))
         seeded = replace(plain, seeded=True)
