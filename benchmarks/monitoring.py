@@ -24,8 +24,7 @@ critical values
     Table 1 of the paper, as quoted there (crates/online-core/src/boundary.rs), beside ours.
 
 Every sample is seeded on its own; figures do not depend on the number of processes. A sample of
-every cell takes about six seconds of one core, a third of it for the two cells of breaks with a
-history of 1,000.
+every cell, breaks by half, takes about three seconds of one core.
 """
 
 from __future__ import annotations

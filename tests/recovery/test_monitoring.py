@@ -77,8 +77,8 @@ class TestRecord:
     def test_the_textbook_form_needs_a_design_without_moving_correlation(self, record):
         """Persistence does little; mixing one series alone makes the correlation itself move."""
         for row in record["published"]:
-            assert abs(row["persistent"] - row["share"]) < 4.0 * np.sqrt(2.0) * row["s.e."], row
             if row["gamma"] < 0.4:
+                assert abs(row["persistent"] - row["share"]) < 0.05, row
                 assert row["one-sided"] > row["share"] + 0.05, row
 
 
