@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import closing
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 
@@ -24,8 +26,9 @@ def stream_rows(
     """Make the rows of pairs; each is there as soon as it is ready, in no order.
 
     A job is cut out of the table when a worker is free, so that few are held at a time. Where a
-    worker dies, the pairs that were on their way are made again one at a time, and one over which
-    it dies again becomes a row that says so.
+    worker dies (of dask: where it has given a task up), the pairs that were on their way are made
+    again one at a time, in a process of this machine, and one over which it dies again becomes a
+    row that says so.
 
     Parameters
     ----------
@@ -59,9 +62,9 @@ def stream_rows(
                     done.add((row["asset"], row["benchmark"]))
                     yield row
             return
-        except BrokenExecutor:
+        except Exception as error:
             suspects = [pair for pair in begun if pair not in done]
-            if not suspects:
+            if not suspects or not _worker_died(error):
                 raise
         for pair in suspects:
             yield _alone(job_of(pair))
@@ -88,8 +91,41 @@ def _parallel(
     except ValueError:  # the backend can only return lists
         yield from _batches(jobs, n_jobs, backend)
         return
+    _hear_of_failures(work._backend)
     with closing(work(_tasks(jobs))) as rows:
         yield from rows
+
+
+def _worker_died(error: Exception) -> bool:
+    """Whether an error means that the process that worked on a pair is gone."""
+    if isinstance(error, BrokenExecutor):
+        return True
+    distributed = sys.modules.get("distributed")  # without it no error is one of dask
+    return distributed is not None and isinstance(error, distributed.KilledWorker)
+
+
+def _hear_of_failures(backend: Any) -> None:
+    """Let joblib's backend for dask pass on that a task has failed.
+
+    In joblib 1.6 it only calls back for tasks with a result. For one that dask gives up, because
+    workers died over it again and again, `Parallel` would wait for ever.
+    """
+    name = "submit" if hasattr(backend, "submit") else "apply_async"  # before joblib 1.5
+    if type(backend).__name__ != "DaskDistributedBackend" or name in vars(backend):
+        return
+    submit = getattr(backend, name)
+
+    def told(func: Any, callback: Callable[[Any], None]) -> Future[Any]:
+        def on_failure(future: Future[Any]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if error is not None:
+                callback(error)
+
+        future: Future[Any] = submit(func, callback)
+        future.add_done_callback(on_failure)
+        return future
+
+    setattr(backend, name, told)
 
 
 def _batches(jobs: Iterator[PairJob], n_jobs: int | None, backend: str | None) -> Iterator[Row]:
