@@ -38,7 +38,7 @@ def chosen_pairs(table: pd.DataFrame, q: float, control: Control) -> pd.DataFram
     """Rows of a scan's table that hold at the rate ``q``, the surest first."""
     if control not in get_args(Control):
         raise ModelError(f"control={control!r} is unknown; use one of {get_args(Control)}.")
-    if not 0.0 < q < 1.0:
+    if isinstance(q, str) or q is None or not 0.0 < q < 1.0:
         raise ModelError(f"q={q!r} must be a share between 0 and 1.")
     found = table[table[COLUMN[control]] <= q]
     order = "p_structural" if control == "posterior" else "pvalue"

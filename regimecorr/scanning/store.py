@@ -37,22 +37,23 @@ class ScanStore:
         self.rows: dict[Names, Row] = {}
         self._folder = folder
         self._schema = _schema(columns)
-        self._small: list[Path] = []
-        self._merged: list[Path] = []
+        self._small: dict[Path, list[Names]] = {}
+        self._merged: dict[Path, list[Names]] = {}
 
     def add(self, row: Row) -> None:
         """Write the row of a pair; it is on disk when this returns."""
-        self._small.append(self._write([row]))
-        self.rows[_names(row)] = row
+        path, names = self._write([row]), _names(row)
+        self.rows[names] = row
+        self._small[path] = [names]
         if len(self._small) >= MERGE_AT:
-            self._merged.append(self._merge(self._small))
-            self._small = []
+            self._merged |= self._merge(self._small)
+            self._small = {}
 
     def merge(self) -> None:
         """Make one file of all."""
-        paths = self._merged + self._small
-        if len(paths) > 1:
-            self._merged, self._small = [self._merge(paths)], []
+        files = self._merged | self._small
+        if len(files) > 1:
+            self._merged, self._small = self._merge(files), {}
 
     def read(self) -> None:
         """Read all parts; one that is damaged is set aside with a warning, its pairs are lost."""
@@ -66,8 +67,12 @@ class ScanStore:
                 path.rename(path.with_suffix(".damaged"))
                 damaged.append(str(error))
                 continue
-            (self._small if len(rows) == 1 else self._merged).append(path)
-            self.rows |= {_names(row): row for row in rows}
+            files = self._small if len(rows) == 1 else self._merged
+            files[path] = [_names(row) for row in rows]
+            for names, row in zip(files[path], rows, strict=True):
+                # A pair that was made again stands in two files until these are merged.
+                if names not in self.rows or self.rows[names]["unexpected"]:
+                    self.rows[names] = row
         if damaged:
             warn_user(
                 f"{len(damaged)} of the files in {self._folder} cannot be read and were renamed "
@@ -104,14 +109,14 @@ class ScanStore:
         rows: list[Row] = table.to_pylist()
         return rows
 
-    def _merge(self, paths: list[Path]) -> Path:
+    def _merge(self, files: Mapping[Path, list[Names]]) -> dict[Path, list[Names]]:
         """Make one file of several; killed in between, both stay, which does no harm."""
-        rows = {_names(row): row for path in paths for row in self._rows(path)}
-        target = self._write([rows[names] for names in sorted(rows)])
-        for path in paths:
+        names = sorted({name for inside in files.values() for name in inside})
+        target = self._write([self.rows[name] for name in names])
+        for path in files:
             if path != target:
-                path.unlink()
-        return target
+                path.unlink(missing_ok=True)
+        return {target: names}
 
 
 @contextmanager

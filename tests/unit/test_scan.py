@@ -275,6 +275,8 @@ class TestBadArguments:
             ({"family_prior": {"magic": 1.0}}, ModelError, "family_prior"),
             ({"thresholds": (0.7, 0.2)}, ModelError, "thresholds"),
             ({"short_window": 5}, WindowError, "short_window=5"),
+            ({"short_window": "90D"}, WindowError, "short_window='90D' must be a whole number"),
+            ({"horizon": 100.5}, WindowError, r"horizon=100\.5 must be a whole number"),
             ({"pairs": [("A", "Z")]}, UnknownAssetError, "Z"),
             ({"pairs": [("A", "A")]}, DuplicateAssetError, "one underlying"),
             ({"pairs": "some"}, ModelError, "pairs='some'"),

@@ -92,7 +92,7 @@ class TestDiscoveries:
     def test_bad_arguments(self, twenty):
         with pytest.raises(ModelError, match="control='fdr' is unknown"):
             twenty.discoveries(control="fdr")
-        for q in (0.0, 1.0, -0.1):
+        for q in (0.0, 1.0, -0.1, np.nan, None, "0.1"):
             with pytest.raises(ModelError, match="q="):
                 twenty.discoveries(q)
 

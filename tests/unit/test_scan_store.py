@@ -160,6 +160,48 @@ class TestResuming:
             found = scanned(bad, tmp_path / "s", pairs=pairs)
         assert found.failed["benchmark"].tolist() == ["FLAT"]
 
+    def test_a_pair_that_was_made_again_is_not_made_a_third_time(
+        self, panel, tmp_path, counted, monkeypatch
+    ):
+        """Killed before the files were merged, it stands in two; whichever is read first."""
+        fake = stream.row_of
+        failed = {"failed": True, "unexpected": True, "state": "", "pvalue": np.nan}
+        monkeypatch.setattr(stream, "row_of", lambda job: fake(job) | failed)
+        with pytest.warns(FailedPairsWarning):
+            scanned(panel, tmp_path / "s", as_of=panel.index[-1])
+        monkeypatch.setattr(stream, "row_of", fake)
+        monkeypatch.setattr(module.ScanStore, "merge", lambda self: None)
+        whole = scanned(panel, tmp_path / "s")
+        assert len(counted) == 30
+        assert len(parts(tmp_path / "s")) == 16
+        monkeypatch.undo()
+        monkeypatch.setattr(stream, "row_of", raising(AssertionError))
+        for files in (1, 1):
+            same(whole, scanned(panel, tmp_path / "s"))
+            assert len(parts(tmp_path / "s")) == files
+
+    def test_damage_while_it_runs_is_mended(self, panel, tmp_path, counted, monkeypatch):
+        fake = stream.row_of
+
+        def row_of(job):
+            if len(counted) == 9:
+                parts(tmp_path / "s")[0].write_bytes(b"")
+                parts(tmp_path / "s")[1].unlink()
+            return fake(job)
+
+        monkeypatch.setattr(stream, "row_of", row_of)
+        whole = scanned(panel, tmp_path / "s")
+        monkeypatch.setattr(stream, "row_of", raising(AssertionError))
+        same(whole, scanned(panel, tmp_path / "s"))
+
+    def test_numbers_of_numpy_are_the_same_options(self, panel, tmp_path, counted):
+        options = {"short_window": 90, "family_prior": {"constant": 1.0, "break": 0.5}}
+        scanned(panel, tmp_path / "s", **options)
+        options |= {"short_window": np.int64(90), "n_paths": np.int64(400), "rng": np.int64(0)}
+        options |= {"family_prior": {"constant": np.float32(1.0), "break": np.float64(0.5)}}
+        scanned(panel, tmp_path / "s", **options)
+        assert len(counted) == 15
+
     def test_many_files_become_one(self, panel, tmp_path, counted, monkeypatch):
         monkeypatch.setattr(module, "MERGE_AT", 4)
         folder, most, add = tmp_path / "s", [], module.ScanStore.add
