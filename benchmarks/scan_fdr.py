@@ -10,12 +10,13 @@ tests
     every pair with one of them changes, the others do not. Margins are fitted, each pair is tested
     as `scan` tests it, and the pairs are adjusted together by Benjamini-Hochberg and
     Benjamini-Yekutieli. Written are the realised false discovery rate, the power (share of the
-    changed pairs that are found) and the size of the single test. Where nothing has changed, the
-    rate is the chance of any discovery.
+    changed pairs that are found) and the size of the single test, far into the tail, on which
+    adjusted p-values live. Where nothing has changed, the rate is the chance of any discovery.
 posterior
     The divergences on record of the shipped calibration, whose probabilities were given before
     their outcomes: the expected share of false calls among the likeliest of them, mean of 1 - p,
-    beside the realised one; errors by resampling calendar years.
+    beside the realised one; errors by resampling calendar years. And in how many months of the
+    record ``control="posterior"`` would have called any of that month's divergences.
 
 Every sample is seeded on its own; figures do not depend on the number of processes.
 """
@@ -42,12 +43,14 @@ from regimecorr.data.alignment import align
 from regimecorr.errors import ConvergenceWarning
 from regimecorr.evaluation.vintages import shipped
 from regimecorr.models.margins import GARCH
-from regimecorr.scanning.discoveries import q_values
+from regimecorr.scanning.discoveries import false_share, q_values
 from regimecorr.scanning.pair import short_window_test, windows_test
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "_results" / "scan_fdr.json"
 N_ASSETS, N_OBS, SHORT, LONG = 10, 1000, 90, 252
 RATES = (0.05, 0.10, 0.20)
+SIZES = (0.05, 0.01, 0.002, 0.0005)
+LISTS = (0.1, 0.2, 0.3, 0.4)
 CHANGED = (0, 1, 3)
 TOPS = (0.1, 0.2, 0.3, 0.5, 1.0)
 N_BOOT = 2000
@@ -81,7 +84,10 @@ def rates(changed: int, n: int, n_jobs: int) -> dict[str, Any]:
     work = Parallel(n_jobs=n_jobs)
     found = work(delayed(sample)(changed, seed) for seed in range(n))
     out: dict[str, Any] = {"n": n, "changed pairs": int(found[0][1].sum()), "pairs": 45}
-    out["size at 5%"] = mean_of([(p[~moved] <= 0.05).mean() for p, moved in found])
+    out["size"] = {
+        f"{level:g}": mean_of([(p[~moved] <= level).mean() for p, moved in found], 6)
+        for level in SIZES
+    }
     for method in ("bh", "by"):
         for q in RATES:
             wrong, power = [], []
@@ -96,16 +102,34 @@ def rates(changed: int, n: int, n_jobs: int) -> dict[str, Any]:
     return out
 
 
-def mean_of(values: list[float]) -> dict[str, float]:
+def mean_of(values: list[float], digits: int = 4) -> dict[str, float]:
     """Mean and its Monte-Carlo error."""
     error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return {"mean": round(float(np.mean(values)), 4), "s.e.": round(float(error), 4)}
+    return {"mean": round(float(np.mean(values)), digits), "s.e.": round(float(error), digits)}
+
+
+def known_record() -> pd.DataFrame:
+    """Divergences on record whose outcome is known."""
+    return shipped("market").record.dropna(subset=["structural"])
+
+
+def lists_on_record() -> dict[str, Any]:
+    """Share of months in which the divergences of the month hold a list at each rate."""
+    record = known_record()
+    months = [
+        false_share(np.sort(month.to_numpy(dtype=float))[::-1]).min()
+        for _, month in record.groupby(record["date"].dt.to_period("M"))["p_structural"]
+    ]
+    return {
+        "months": len(months),
+        "largest p": round(float(record["p_structural"].max()), 4),
+        "called": {f"{q:g}": int(np.sum(np.array(months) <= q)) for q in LISTS},
+    }
 
 
 def on_record() -> list[dict[str, Any]]:
     """Expected and realised share of false calls among the likeliest divergences on record."""
-    record = shipped("market").record.dropna(subset=["structural"])
-    record = record.sort_values("p_structural", ascending=False, kind="stable")
+    record = known_record().sort_values("p_structural", ascending=False, kind="stable")
     return [_top(record.iloc[: int(np.ceil(share * len(record)))], share) for share in TOPS]
 
 
@@ -140,6 +164,7 @@ def main() -> None:
         "n_obs": N_OBS,
         "tests": {f"{k} changed": rates(k, options.n, options.n_jobs) for k in CHANGED},
         "posterior": on_record(),
+        "posterior lists": lists_on_record(),
     }
     options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
