@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from regimecorr.data.alignment import AlignedPair
     from regimecorr.verdict import Verdict
 
-#: Layout of the JSON of `episodes` and `audit`; that of `assess` is the verdict's own.
+#: Layout of the JSON of `episodes`, `audit` and `scan`; that of `assess` is the verdict's own.
 SCHEMA_VERSION = 1
 #: Arguments of `find_episodes` and `audit_levels` that are options of the same name.
 _EPISODE_OPTIONS = (
@@ -51,14 +51,7 @@ def assess_pair(arguments: argparse.Namespace) -> str:
         benchmark=arguments.benchmark,
         as_of=arguments.as_of,
         basis=arguments.basis,
-        short_window=arguments.short_window,
-        long_window=arguments.long_window,
-        horizon=arguments.horizon,
-        method=arguments.method,
-        calibration=None if arguments.raw else "market",
-        n_paths=arguments.n_paths,
-        rng=arguments.seed,
-        n_jobs=arguments.n_jobs,
+        **_forecast(arguments),
     )
     _write_files(verdict, arguments)
     return _dumped(verdict.to_dict()) if arguments.json else verdict.summary()
@@ -71,11 +64,7 @@ def list_episodes(arguments: argparse.Namespace) -> str:
     pair = _aligned(arguments)
     options = {name: getattr(arguments, name) for name in _EPISODE_OPTIONS}
     found = find_episodes(pair.prices, asset=pair.asset, benchmark=pair.benchmark, **options)
-    if arguments.csv is not None:
-        from regimecorr.files import replace_file
-
-        text = found.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
-        replace_file(arguments.csv, text.encode("utf-8"))
+    _write_table(found, arguments)
     if arguments.json:
         return _dumped({**_about(pair, options), "episodes": found})
     return "\n".join([*_opening(pair), "", *_rule(options), *_episode_lines(found, pair)])
@@ -95,12 +84,50 @@ def audit_chart(arguments: argparse.Namespace) -> str:
     return "\n".join([*_opening(pair), "", *lines])
 
 
+def scan_panel(arguments: argparse.Namespace) -> str:
+    """Scan, write the table where asked and return the summary or JSON."""
+    from regimecorr.scanning import scan
+
+    found = scan(
+        _prices(arguments),
+        pairs="all" if arguments.pairs is None else [(a, b) for a, b in arguments.pairs],
+        as_of=arguments.as_of,
+        store=arguments.store,
+        **_forecast(arguments),
+    )
+    _write_table(found.table.reset_index(), arguments)
+    if not arguments.json:
+        return found.summary()
+    about = {"schema_version": SCHEMA_VERSION, "as_of": found.as_of, "settings": found.settings}
+    return _dumped({**about, "pairs": found.table, "share": found.share})
+
+
 #: What each command does with its arguments.
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "assess": assess_pair,
     "episodes": list_episodes,
     "audit": audit_chart,
+    "scan": scan_panel,
 }
+
+
+def _forecast(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that make a probability."""
+    names = ("short_window", "long_window", "horizon", "method", "n_paths", "n_jobs")
+    options = {name: getattr(arguments, name) for name in names}
+    return options | {
+        "calibration": None if arguments.raw else "market",
+        "rng": arguments.seed,
+    }
+
+
+def _write_table(table: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    if arguments.csv is None:
+        return
+    from regimecorr.files import replace_file
+
+    text = table.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    replace_file(arguments.csv, text.encode("utf-8"))
 
 
 def _prices(arguments: argparse.Namespace) -> Any:

@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_assess(commands)
     _add_episodes(commands)
     _add_audit(commands)
+    _add_scan(commands)
     return parser
 
 
@@ -89,13 +90,17 @@ def _command(
     pair = command.add_argument_group("pair and day")
     pair.add_argument("--asset", metavar="NAME", help="the asset")
     pair.add_argument("--benchmark", metavar="NAME", help="the benchmark")
-    pair.add_argument("--as-of", metavar="DATE", help="last day used (default: the last row)")
-    pair.add_argument(
+    _add_day_and_price(pair)
+    return command
+
+
+def _add_day_and_price(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--as-of", metavar="DATE", help="last day used (default: the last row)")
+    group.add_argument(
         "--price",
         metavar="FIELD",
         help='which price, where a table has several: "close", "adj close" (default: close)',
     )
-    return command
 
 
 def _add_assess(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -107,6 +112,16 @@ def _add_assess(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     event = command.add_argument_group("definitions")
     _add_basis(event)
+    _add_forecast(command, event)
+    output = _add_output(command)
+    output.add_argument("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
+    output.add_argument("--html", type=Path, metavar="FILE", help="self-contained report")
+
+
+def _add_forecast(
+    command: argparse.ArgumentParser, event: argparse._ArgumentGroup, workers: str = "threads"
+) -> None:
+    """Add what makes a probability: windows, paths, method, seed, workers, calibration."""
     for name, default in (("short-window", 90), ("long-window", 252), ("horizon", 252)):
         event.add_argument(
             f"--{name}", type=int, default=default, metavar="ROWS", help=f"default: {default}"
@@ -121,11 +136,36 @@ def _add_assess(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="pool",
         help="estimated models, in seconds, or sampled posteriors, in minutes (default: pool)",
     )
-    _add_seed_and_jobs(run)
+    _add_seed_and_jobs(run, workers)
     run.add_argument("--raw", action="store_true", help="ask for the raw pool, without calibration")
+
+
+def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "scan",
+        help="assess every pair of a panel",
+        description="Give the verdict of every pair of a panel, ranked.",
+        epilog=_CODES,
+    )
+    command.add_argument(
+        "prices", metavar="PRICES", help="CSV or Parquet file of many assets, as for assess"
+    )
+    panel = command.add_argument_group("pairs and day")
+    panel.add_argument(
+        "--pair",
+        dest="pairs",
+        action="append",
+        nargs=2,
+        metavar=("ASSET", "BENCHMARK"),
+        help="a pair; may be given several times (default: all pairs of distinct underlyings)",
+    )
+    _add_day_and_price(panel)
+    _add_forecast(command, command.add_argument_group("definitions"), "processes")
     output = _add_output(command)
-    output.add_argument("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
-    output.add_argument("--html", type=Path, metavar="FILE", help="self-contained report")
+    output.add_argument(
+        "--store", type=Path, metavar="DIR", help="folder that keeps every pair; goes on from there"
+    )
+    output.add_argument("--csv", type=Path, metavar="FILE", help="all columns, a row a pair")
 
 
 def _add_episodes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -242,10 +282,10 @@ def _add_windows(group: argparse._ArgumentGroup, horizon: str) -> None:
     )
 
 
-def _add_seed_and_jobs(group: argparse._ArgumentGroup) -> None:
+def _add_seed_and_jobs(group: argparse._ArgumentGroup, workers: str = "threads") -> None:
     group.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     group.add_argument(
-        "--n-jobs", type=int, default=1, metavar="N", help="threads, -1 for all (default: 1)"
+        "--n-jobs", type=int, default=1, metavar="N", help=f"{workers}, -1 for all (default: 1)"
     )
 
 

@@ -62,9 +62,7 @@ def known_date(sample: Sample, options: Options) -> ConstancyTest:
     )
 
 
-def sum_of_variances(
-    variances: tuple[float, float], rows: tuple[int, int]
-) -> tuple[float, float]:
+def sum_of_variances(variances: tuple[float, float], rows: tuple[int, int]) -> tuple[float, float]:
     """Sum of two long-run variances of delete-one values without bias, and Satterthwaite's d.f.
 
     Bartlett's estimate from n values without memory, about their mean, is ``1 - b / n`` of the
