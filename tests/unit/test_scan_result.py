@@ -114,6 +114,7 @@ class TestShare:
         pairs = pairs_of(table)
         found = weekly_share(table, pairs, (90, 252, 252))
         assert found["pairs"].max() == 6
+        assert (found.index[:-1].day_of_week == 6).all()  # prices of every day: Sundays
         assert found.index.is_monotonic_increasing
         for day in [*found.index[::9], found.index[-1]]:
             monday = day - pd.Timedelta(days=day.day_of_week)
