@@ -52,6 +52,18 @@ class Scan:
         ``share_divergent``, ``share_strained`` (of the established ones), each known on its day.
     settings : dict
         Arguments of the call.
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> prices = rc.simulate("recurrent", n_obs=700, rng=1).prices
+    >>> found = rc.scan(prices, calibration=None, n_paths=400)
+    >>> found
+    <Scan 2002-09-09: 1 pair, 0 breaking, 0 failed>
+    >>> found.table.loc[1, ["asset", "benchmark", "state"]].tolist()
+    ['A', 'B', 'aligned']
+    >>> len(found.discoveries(q=0.1))
+    0
     """
 
     as_of: pd.Timestamp

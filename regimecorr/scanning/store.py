@@ -147,6 +147,7 @@ def opened_store(
     if folder.exists() and not folder.is_dir():
         raise DataError(f"store={str(store)!r} is a file; a scan is kept in a folder of its own.")
     folder.mkdir(exist_ok=True)
+    _check_content(folder)
     lock = FileLock(folder / "scan.lock")
     try:
         lock.acquire(timeout=0)
@@ -174,17 +175,21 @@ def _check_pyarrow(store: str | Path) -> None:
         ) from error
 
 
+def _check_content(folder: Path) -> None:
+    """Raise `DataError` where the folder is used for something else, before anything is left."""
+    others = [p.name for p in folder.iterdir() if p.name != "scan.lock" and p.suffix != ".part"]
+    if others and not (folder / MANIFEST).exists():
+        raise DataError(
+            f"{folder} holds {min(others)} and no {MANIFEST}, so it is no store of a scan; "
+            "use another folder."
+        )
+
+
 def _check_manifest(folder: Path, options: Mapping[str, Any]) -> None:
     """Write what a new store is for, or hold it against what is asked."""
     wanted = {"format": _FORMAT, "options": json.loads(json.dumps(options))}
     path = folder / MANIFEST
     if not path.exists():
-        others = [p.name for p in folder.iterdir() if p.name != "scan.lock" and p.suffix != ".part"]
-        if others:
-            raise DataError(
-                f"{folder} holds {min(others)} and no {MANIFEST}, so it is no store of a scan; "
-                "use another folder."
-            )
         replace_file(path, (json.dumps(wanted, indent=1) + "\n").encode())
         return
     try:

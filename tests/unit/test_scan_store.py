@@ -335,6 +335,7 @@ class TestRefusals:
         with pytest.raises(DataError, match=r"holds file and no scan\.json"):
             scanned(panel, tmp_path)
         assert (tmp_path / "file").read_text() == "x"
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]  # not even a lock
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"options": 3}', '{"format": 9, "options": {}}'])
     def test_a_manifest_that_is_none(self, panel, tmp_path, counted, text):
