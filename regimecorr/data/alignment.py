@@ -25,7 +25,7 @@ from regimecorr.errors import (
 __all__ = ["AlignedPair", "AlignmentReport", "StaleRun", "align"]
 
 #: A weekend with holidays around it; a later `as_of` would pass an old price off as today's.
-_AS_OF_SLACK_DAYS = 7
+AS_OF_SLACK_DAYS = 7
 #: Ten unchanged closes in a row do not happen to a traded price.
 _STALE_ROWS = 10
 
@@ -283,13 +283,13 @@ def _cut_day(as_of: str | dt.date | np.datetime64, days: pd.Index) -> pd.Timesta
     # Only rows up to the day decide, so that later data never changes an answer.
     earlier = days[days <= day]
     age = (day - earlier[-1]).days if len(earlier) else 0
-    if not len(earlier) or age > _AS_OF_SLACK_DAYS:
+    if not len(earlier) or age > AS_OF_SLACK_DAYS:
         where = "before the first common row"
         if len(earlier):
             where = f"{age} days after the last common row before it, {earlier[-1]:%Y-%m-%d}"
         raise AsOfError(
             f"as_of is {day:%Y-%m-%d}, {where}; the common rows run from {days[0]:%Y-%m-%d} to "
-            f"{days[-1]:%Y-%m-%d} and as_of may be at most {_AS_OF_SLACK_DAYS} days after one of "
+            f"{days[-1]:%Y-%m-%d} and as_of may be at most {AS_OF_SLACK_DAYS} days after one of "
             f"them. Choose a date within the range, or pass newer prices."
         )
     return day

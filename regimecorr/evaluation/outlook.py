@@ -70,9 +70,7 @@ class OutlookOptions:
     def __post_init__(self) -> None:
         if self.method not in ("pool", "bayes"):
             raise ModelError(f"method={self.method!r} is unknown; use 'pool' or 'bayes'.")
-        thresholds = self.thresholds
-        if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
-            raise ModelError(f"thresholds={thresholds} must be two ascending probabilities.")
+        _check_thresholds(self.thresholds)
         check_count("n_paths", self.n_paths, 2 * OUTER_DRAWS)
         calibration_of(self.calibration)
         member_priors(self.family_prior, self.families)
@@ -114,6 +112,15 @@ class OutlookOptions:
             "thresholds": self.thresholds,
             "n_paths": self.n_paths,
         }
+
+
+def _check_thresholds(thresholds: Any) -> None:
+    try:
+        low, high = (float(value) for value in thresholds)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not 0.0 <= low <= high <= 1.0:
+        raise ModelError(f"thresholds={thresholds!r} must be two ascending probabilities.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

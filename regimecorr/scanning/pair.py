@@ -176,6 +176,3 @@ def _members(outlook: Outlook) -> Row:
     }
     failed = [f"{m.name}: {m.reason}" for m in pool.members.values() if m.reason]
     return row | {"members_failed": "; ".join(failed)}
-
-
-__all__ = ["BREAKING", "PairJob", "job_of", "lost_row", "row_of", "seed_of", "short_window_test"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from regimecorr.data.alignment import AS_OF_SLACK_DAYS
 from regimecorr.data.dates import parse_day
 from regimecorr.data.prices import PriceSource, load_prices
 from regimecorr.errors import (
@@ -98,8 +99,9 @@ def scan(
     store : path, optional
         Folder to which every pair is written as soon as it is ready (Parquet; needs pyarrow). A
         scan that was interrupted, even killed, goes on from there when it is called again with
-        the same arguments; pairs that failed unexpectedly are made again. Other prices or options
-        are refused, more pairs are not.
+        the same arguments; pairs that failed unexpectedly are made again, and those that failed
+        and have other prices now. Other prices of a pair with a verdict, or other options, are
+        refused, more pairs are not.
     rng : int, default 0
         Seed. Every pair has its own, made of this and its names, so that neither the order nor
         the number of the pairs or jobs changes a figure.
@@ -207,6 +209,11 @@ def _last_day(table: pd.DataFrame, as_of: Any) -> pd.Timestamp:
             f"as_of is {day:%Y-%m-%d}, before the first row of the panel, {first:%Y-%m-%d}; choose "
             "a later day."
         )
+    if (day - last).days > AS_OF_SLACK_DAYS:
+        raise AsOfError(
+            f"as_of is {day:%Y-%m-%d}, more than {AS_OF_SLACK_DAYS} days after the last row of the "
+            f"panel, {last:%Y-%m-%d}; choose an earlier day, or pass newer prices."
+        )
     return pd.Timestamp(day)
 
 
@@ -223,13 +230,16 @@ def _kept(
 
 
 def _missing(kept: ScanStore, names: Sequence[Names], prepared: Any) -> list[Names]:
-    """Pairs that the store lacks, or whose failure nobody foresaw."""
+    """Pairs that the store lacks, or that failed unforeseen, or for prices that are mended now."""
     missing = []
     for pair in names:
         row = kept.rows.get(pair)
         if row is None or row["unexpected"]:
             missing.append(pair)
         elif row["inputs"] != prepared(pair).inputs:
+            if row["failed"]:
+                missing.append(pair)
+                continue
             raise DataError(
                 f"The row of {pair[0]} / {pair[1]} in the store was made from other prices; what "
                 "is stored is not rewritten. Use another folder."

@@ -71,7 +71,7 @@ class ScanStore:
             files[path] = [_names(row) for row in rows]
             for names, row in zip(files[path], rows, strict=True):
                 # A pair that was made again stands in two files until these are merged.
-                if names not in self.rows or self.rows[names]["unexpected"]:
+                if names not in self.rows or _rank(row) > _rank(self.rows[names]):
                     self.rows[names] = row
         if damaged:
             warn_user(
@@ -224,6 +224,11 @@ def _schema(columns: Mapping[str, Kind]) -> Any:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _rank(row: Row) -> int:
+    """Which of two rows of a pair is the later one: only failures are made again."""
+    return 0 if row["unexpected"] else 1 if row["failed"] else 2
 
 
 def _names(row: Row) -> Names:

@@ -274,6 +274,8 @@ class TestBadArguments:
             ({"calibration": "mine"}, ModelError, "calibration='mine' is unknown"),
             ({"family_prior": {"magic": 1.0}}, ModelError, "family_prior"),
             ({"thresholds": (0.7, 0.2)}, ModelError, "thresholds"),
+            ({"thresholds": None}, ModelError, "thresholds=None must be two ascending"),
+            ({"thresholds": (0.1, 0.2, 0.3)}, ModelError, "two ascending probabilities"),
             ({"short_window": 5}, WindowError, "short_window=5"),
             ({"short_window": "90D"}, WindowError, "short_window='90D' must be a whole number"),
             ({"horizon": 100.5}, WindowError, r"horizon=100\.5 must be a whole number"),
@@ -281,6 +283,7 @@ class TestBadArguments:
             ({"pairs": [("A", "A")]}, DuplicateAssetError, "one underlying"),
             ({"pairs": "some"}, ModelError, "pairs='some'"),
             ({"as_of": "1950-01-01"}, AsOfError, "before the first row of the panel"),
+            ({"as_of": "2150-01-01"}, AsOfError, "more than 7 days after the last row"),
         ],
     )
     def test_errors(self, panel, options, error, words):

@@ -292,6 +292,29 @@ class TestRefusals:
             scanned(other, tmp_path / "s")
         scanned(other, tmp_path / "s", pairs=[("A", "B")])  # its prices are the same
 
+    def test_a_failed_pair_is_made_again_from_mended_prices(self, panel, tmp_path, counted):
+        broken = panel.copy()
+        broken.iloc[:100, 2] = np.nan
+        fine = stream.row_of
+
+        def failing(job):
+            row = fine(job)
+            short = job.prices.notna().all(axis=1).sum() < 600
+            return row | ({"failed": True, "reason": "too short"} if short else {})
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stream, "row_of", failing)
+            with pytest.warns(FailedPairsWarning):
+                first = scanned(broken, tmp_path / "s")
+        assert len(first.failed) == 5
+        counted.clear()
+        mended = scanned(panel, tmp_path / "s")
+        assert len(counted) == 5
+        assert len(mended.failed) == 0
+        counted.clear()
+        same(scanned(panel, tmp_path / "s"), mended)
+        assert counted == []
+
     def test_later_prices_after_the_day_are_no_other_prices(self, panel, tmp_path, counted):
         day = panel.index[-30]
         scanned(panel, tmp_path / "s", as_of=day)

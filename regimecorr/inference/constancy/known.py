@@ -62,21 +62,24 @@ def known_date(sample: Sample, options: Options) -> ConstancyTest:
     )
 
 
-def sum_of_variances(variances: tuple[float, float], rows: tuple[int, int]) -> tuple[float, float]:
-    """Sum of two long-run variances of delete-one values without bias, and Satterthwaite's d.f.
+def without_bias(variance: float, n: int) -> tuple[float, float]:
+    """Long-run variance of n delete-one values without its bias, and its degrees of freedom.
 
     Bartlett's estimate from n values without memory, about their mean, is ``1 - b / n`` of the
-    truth, b its bandwidth. Its own variance, over the square of the truth, is ``(6 + 2 W) / n``: W
-    is the sum of the squared weights of all lags, and 6 the excess kurtosis of the values of a
-    normal pair, which are products of two independent normals whatever the correlation. So it has
+    truth, b its bandwidth ln n. Its own variance, over the square of the truth, is ``(6 + 2 W) /
+    n``: W is the sum of the squared weights of all lags, and 6 the excess kurtosis of the values of
+    a normal pair, which are products of two independent normals whatever the correlation. So it has
     ``n / (3 + W)`` degrees of freedom, half of the ``1.5 n / b`` that it has for normal values;
     with these, p-values below .001 come up to twice too often (252 rows against 90).
     """
-    own = []
-    for variance, n in zip(variances, rows, strict=True):
-        b = int(np.log(n))
-        weights = (2.0 * b * b + 1.0) / (3.0 * b)
-        own.append((variance * n / (n - b), n / (3.0 + weights)))
+    b = int(np.log(n))
+    weights = (2.0 * b * b + 1.0) / (3.0 * b)
+    return variance * n / (n - b), n / (3.0 + weights)
+
+
+def sum_of_variances(variances: tuple[float, float], rows: tuple[int, int]) -> tuple[float, float]:
+    """Sum of two such variances, each `without_bias`, and Satterthwaite's degrees of freedom."""
+    own = [without_bias(variance, n) for variance, n in zip(variances, rows, strict=True)]
     total = sum(v for v, _ in own)
     return float(total), float(total**2 / sum(v * v / df for v, df in own))
 

@@ -18,6 +18,7 @@ from regimecorr.inference.constancy.inputs import (
     correlation,
     read_sample,
 )
+from regimecorr.inference.constancy.known import without_bias
 from regimecorr.inference.constancy.products import against
 from regimecorr.inference.constancy.result import LEVELS, ConstancyTest, by_level
 from regimecorr.inference.known_dates import FEWEST_ROWS
@@ -282,15 +283,13 @@ def _segments(sample: Sample, rows: list[int], ci_prob: float) -> pd.DataFrame:
 def correlation_interval(values: Array, ci_prob: float) -> tuple[float, float, float]:
     """Correlation of a sample (n, 2) and the bounds of its interval.
 
-    On the scale of Fisher's z: long-run variance of the delete-one values (Bartlett, bandwidth ln
-    n) and Student's t with the about 1.5 n / b degrees of freedom of such an estimate.
+    On the scale of Fisher's z: long-run variance of the delete-one values, as at a known date.
     """
     n = len(values)
     x, y = np.ascontiguousarray(values.T)
     r, influences = delete_one(x, y)
-    bandwidth = int(np.log(n))
-    error = np.sqrt(bartlett_variance(influences, bandwidth) / n)
-    half = float(stdtrit(1.5 * n / bandwidth, 0.5 + 0.5 * ci_prob)) * error
+    variance, df = without_bias(bartlett_variance(influences, int(np.log(n))) / n, n)
+    half = float(stdtrit(df, 0.5 + 0.5 * ci_prob) * np.sqrt(variance))
     z = np.arctanh(r)
     return float(r), float(np.tanh(z - half)), float(np.tanh(z + half))
 
