@@ -82,7 +82,7 @@ def http_get(url: str, params: Mapping[str, str], timeout: float) -> str:
         text = body.decode("utf-8")
     except urllib.error.HTTPError as error:
         with error:
-            raise _status(error, host) from error
+            refused = _status(error, host)
     except http.client.HTTPException as error:
         raise DownloadError(f"the answer of {host} was cut off ({error!r})") from error
     except UnicodeDecodeError as error:
@@ -91,7 +91,10 @@ def http_get(url: str, params: Mapping[str, str], timeout: float) -> str:
         raise
     except OSError as error:
         raise DownloadError(f"no connection to {host} ({error})") from error
-    return text if not whole or text.endswith("\n") else text + "\n"
+    else:
+        return text if not whole or text.endswith("\n") else text + "\n"
+    # Raised here it has no cause: one with an open answer in it cannot travel between processes.
+    raise refused
 
 
 def _read_body(answer: http.client.HTTPResponse, host: str, deadline: float) -> tuple[bytes, bool]:

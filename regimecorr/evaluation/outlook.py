@@ -26,6 +26,7 @@ from regimecorr.evaluation.readings import Events
 from regimecorr.evaluation.vintages import Calibration, CalibrationName, calibration_of
 from regimecorr.events import Array, Basis, check_windows, series_on_basis, situation
 from regimecorr.models.base import check_count
+from regimecorr.threads import one_blas_thread
 
 OutlookMethod: TypeAlias = Literal["pool", "bayes"]
 
@@ -286,5 +287,6 @@ def look_ahead(
             "nothing was established, so nothing can break."
         )
         return Outlook(question, pool, no_probability(), reason)
-    final = final_probability(pool, events, question.learned, streams.weights)
+    with one_blas_thread():
+        final = final_probability(pool, events, question.learned, streams.weights)
     return Outlook(question, pool, final, "")

@@ -11,6 +11,7 @@ import pandas as pd
 from regimecorr.evaluation.pool import Pool, run_pool
 from regimecorr.evaluation.readings import Events
 from regimecorr.models.margins import GARCH
+from regimecorr.threads import one_blas_thread
 
 
 def pool_of(
@@ -33,7 +34,8 @@ def pool_of(
     rise = -1.0 if returns.iloc[:, 1].sum() < 0 else 1.0
     flip = np.array([events.here.sign * rise, rise])
     oriented = returns * flip
-    margins = GARCH().fit(oriented)
+    with one_blas_thread():
+        margins = GARCH().fit(oriented)
     done("margins")
     return run_pool(
         oriented,

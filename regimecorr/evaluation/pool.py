@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import (
     DegenerateRegimeWarning,
@@ -26,6 +25,7 @@ from regimecorr.models.dcc import DCC
 from regimecorr.models.drifting import DriftingCorrelation
 from regimecorr.models.margins import MarginsResult
 from regimecorr.models.switching import SwitchingCorrelation
+from regimecorr.threads import one_blas_thread
 
 OUTER_DRAWS = 200
 
@@ -197,8 +197,7 @@ def run_pool(
         return member
 
     streams = rng.spawn(len(specs))
-    # The matrices are tiny: BLAS threads would only wait for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         found = Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(work)(name, stream) for name, stream in zip(specs, streams, strict=True)
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ModelError
 from regimecorr.inference.chp import CHPTest, carrasco_hu_ploberger
@@ -21,6 +20,7 @@ from regimecorr.models.switching.estimation import fit_regimes, quick_optimum
 from regimecorr.models.switching.result import SwitchingResult
 from regimecorr.models.switching.spec import SwitchingCorrelation, constant_emission
 from regimecorr.progress import LateProgress
+from regimecorr.threads import one_blas_thread
 
 _LEVELS = (0.10, 0.05, 0.01)
 _CHUNK = 10
@@ -295,7 +295,7 @@ def _table(results: Sequence[SwitchingResult], tests: Sequence[RegimeTest]) -> p
 def _result(
     margins: MarginsResult, emission: ConstantEmission, k: int, dist: str, n_starts: int
 ) -> SwitchingResult:
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         found = fit_regimes(emission, k, heavy=dist == "t", n_starts=n_starts)
     return SwitchingResult("switching", margins, emission, found.params, estimate=found)
 
@@ -318,7 +318,7 @@ def _bootstrap(
 ) -> RegimeTest:
     heavy = dist == "t"
     streams = np.random.default_rng(rng).spawn(n_boot)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         null, observed = likelihood_ratio(emission, k, heavy, n_starts)
     chunks = [streams[i : i + _CHUNK] for i in range(0, n_boot, _CHUNK)]
     # Processes: the optimiser's steps are Python, which threads would take turns at.
@@ -344,7 +344,7 @@ def _replicates(
 ) -> list[float]:
     """Likelihood ratios of samples that are simulated under the null."""
     out = []
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         for stream in streams:
             sample = emission.on(simulated_residuals(emission, null, stream))
             out.append(likelihood_ratio(sample, null.n_regimes, heavy, n_starts)[1])

@@ -27,6 +27,7 @@ from regimecorr.inference.constancy import ConstancyTest, test_constancy
 from regimecorr.inference.known_dates import FEWEST_ROWS
 from regimecorr.models.margins import GARCH
 from regimecorr.scanning.rows import Row, blank_row, columns_of
+from regimecorr.threads import one_blas_thread
 
 #: States in which the relationship is not what it was.
 BREAKING = ("divergent", "strained")
@@ -119,7 +120,8 @@ def _figures(job: PairJob) -> Row:
     pair = align(job.prices, as_of=job.as_of)
     question = question_of(pair, job.options)
     outlook = look_ahead(question, streams_of(job.seed))
-    test = short_window_test(pair, job.options.short_window, job.options.long_window)
+    with one_blas_thread():
+        test = short_window_test(pair, job.options.short_window, job.options.long_window)
     figures = outlook.figures()
     low, high = figures.pop("interval")
     figures |= {"as_of": f"{outlook.as_of:%Y-%m-%d}", "low": low, "high": high}

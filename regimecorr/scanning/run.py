@@ -43,6 +43,7 @@ from regimecorr.scanning.rows import columns_of
 from regimecorr.scanning.share import weekly_share
 from regimecorr.scanning.store import ScanStore, opened_store
 from regimecorr.scanning.stream import check_backend, stream_rows
+from regimecorr.threads import one_blas_thread
 
 #: Of what the rows say; rows of other versions are not mixed.
 _VERSION = 2
@@ -174,7 +175,8 @@ def scan(
     with _kept(store, stored, columns) as kept:
         waiting = names if kept is None else _missing(kept, names, prepared)
         made = {} if kept is None else {n: kept.rows[n] for n in names if n not in set(waiting)}
-        with LateProgress("scan", len(waiting)) as progress:
+        # Held here too: a thread of a backend may not be the one that is allowed to set the limit.
+        with one_blas_thread(), LateProgress("scan", len(waiting)) as progress:
             for row in stream_rows(waiting, prepared, n_jobs, backend):
                 if kept is not None:
                     kept.add(row)

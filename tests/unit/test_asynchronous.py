@@ -140,7 +140,7 @@ class TestClosesApart:
     def test_errors_are_those_of_repeated_samples(self):
         estimates, errors = [], []
         for seed in range(600):
-            x, y = closes_apart(250, 1 / 3, [10, seed])
+            x, y = closes_apart(250, 1 / 3, 1000 + seed)
             both = lead_lag_correlation(x, y, [1, 1]), dimson(x, y)
             estimates.append([b.correlation for b in both])
             errors.append([b.influence[:, 0].std() / np.sqrt(250) for b in both])

@@ -7,7 +7,6 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ModelError
 from regimecorr.kernels.hamilton import (
@@ -48,6 +47,7 @@ from regimecorr.models.switching.uncertainty import (
     leaving,
     reported_slopes,
 )
+from regimecorr.threads import one_blas_thread
 
 
 class SwitchingResult(CorrelationResult):
@@ -358,7 +358,7 @@ class SwitchingResult(CorrelationResult):
     @cached_property
     def _draws(self) -> ParameterDraws:
         assert self._estimate is not None
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             return ParameterDraws(self._sample, self._found, self._estimate.optimum.basis)
 
     def draw_regimes(self, n_draws: int, rng: np.random.Generator) -> list[RegimeParams]:

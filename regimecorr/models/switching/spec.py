@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from regimecorr.errors import ConvergenceWarning, DegenerateRegimeWarning, ModelError, warn_user
 from regimecorr.models.base import (
@@ -29,6 +28,7 @@ from regimecorr.models.switching.emissions import ConstantEmission, Emission, Pa
 from regimecorr.models.switching.estimation import RegimeEstimate, fit_dcc_regimes, fit_regimes
 from regimecorr.models.switching.matrix_emission import MatrixEmission
 from regimecorr.models.switching.result import SwitchingResult
+from regimecorr.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from regimecorr.models.bayes import BayesianSwitchingResult, RegimePriors
@@ -81,8 +81,7 @@ class _RegimeModel(CorrelationModel[SwitchingResult]):
                 f"{self.n_regimes} regimes of {z.shape[1]} assets have {size} parameters, more "
                 f"than {MOST_PARAMETERS}; use fewer assets or regimes."
             )
-        # The matrices are small: BLAS threads would only wait for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             found = self._search(emission)
         result = SwitchingResult(self._name, margins, emission, found.params, estimate=found)
         if not found.converged:
