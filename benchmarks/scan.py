@@ -181,6 +181,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(one_size(options.one, options.n_jobs)))
         return
+    in_new_process(options.n_jobs, options.n_jobs)  # compiles the kernels; they are kept on disk
     runs = [in_new_process(size, options.n_jobs) for size in options.sizes]
     found = {
         "n_assets": N_ASSETS,
