@@ -274,7 +274,9 @@ class TestLevels:
         x, y = np.ascontiguousarray(z.T)
         _, _, before, _ = change_values(x, y, 250)
         r, low, high = correlation_interval(z[:250], 0.9)
-        half = t.ppf(0.95, 1.5 * 250 / 5) * np.sqrt(before)
+        # The bandwidth is 5: squared weights of all lags sum to (2 * 25 + 1) / 15, and the mean
+        # takes 5 / 250 of the variance.
+        half = t.ppf(0.95, 250 / (3 + 51 / 15)) * np.sqrt(before * 250 / 245)
         assert np.arctanh([low, high]) - np.arctanh(r) == pytest.approx([-half, half])
 
     def test_coverage(self):
