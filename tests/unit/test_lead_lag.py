@@ -46,6 +46,18 @@ class TestCrossCorrelation:
         found = cross_correlation(x, y, [1, 2, 3], rows_of(rng, 2000))
         assert np.all(found.error > 1.3 / np.sqrt(2000))
 
+    def test_error_of_the_bands_is_that_of_the_products(self):
+        """With rows drawn one by one: Dalla, Giraitis and Phillips's robust error."""
+        rng = np.random.default_rng(7)
+        x, y = follower(rng, 800, 2, 0.8)
+        found = cross_correlation(x, y, [-1, 2], rows_of(rng, 800, 4000))
+        for k, error, null in zip(found.lags, found.error, found.null_error, strict=True):
+            earlier, here = (x[:-k], y[k:]) if k > 0 else (x[-k:], y[:k])
+            product = (earlier - earlier.mean()) * (here - here.mean())
+            robust = np.sqrt(np.sum(product**2)) / (product.size * earlier.std() * here.std())
+            assert null == pytest.approx(robust, rel=0.05)
+            assert (null > 1.3 * error) == (k == 2)  # a strong link is in the products' squares
+
     def test_joint_band_holds_all_lags(self):
         rng = np.random.default_rng(3)
         outside = 0
