@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "KEY",
     "MISSING",
     "WIDTH",
+    "as_data",
     "count",
     "day",
     "entry",
@@ -94,17 +96,22 @@ def entry(key: str, text: str) -> list[str]:
     )
 
 
+def as_data(result: Any, version: int, leave: Collection[str] = ()) -> dict[str, Any]:
+    """Fields of a result that JSON can hold, but those to leave; ``schema_version`` first."""
+    kept = (item.name for item in fields(result) if item.name not in leave)
+    return {"schema_version": version} | {name: plain(getattr(result, name)) for name in kept}
+
+
 def plain(value: Any) -> Any:
     """Turn frames, results with ``to_dict``, timestamps and numpy scalars into what JSON can hold.
 
-    NaN becomes None, a frame a list of its rows.
+    NaN becomes None, a frame a list of its rows; an index without a name is called ``date`` or
+    ``row``.
     """
     if isinstance(value, pd.DataFrame):
-        index = "row" if value.index.name is None else str(value.index.name)
-        return [
-            {index: plain(label), **{str(k): plain(v) for k, v in row.items()}}
-            for label, row in zip(value.index, value.to_dict("records"), strict=True)
-        ]
+        unnamed = "date" if isinstance(value.index, pd.DatetimeIndex) else "row"
+        names = [str(name or unnamed) for name in value.index.names]
+        return plain(value.rename_axis(index=names).reset_index().to_dict("records"))
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

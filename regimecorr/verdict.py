@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from regimecorr.errors import DataError
 from regimecorr.evaluation.track_record import TrackRecord
-from regimecorr.formatting import plain
+from regimecorr.formatting import as_data, plain
 from regimecorr.inference.levels import LevelAudit
 
 if TYPE_CHECKING:
@@ -160,12 +160,8 @@ class Verdict:
         dict
             ``schema_version`` tells the layout; numbers that do not exist are None.
         """
-        out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-        for item in fields(self):
-            if str(item.name) not in ("prices", "idata"):
-                out[item.name] = plain(getattr(self, item.name))
-        out["gap_today"] = plain(dict(self.gap.attrs))
-        return out
+        out = as_data(self, SCHEMA_VERSION, leave=("prices", "idata"))
+        return out | {"gap_today": plain(dict(self.gap.attrs))}
 
     def to_html(self, path: str | Path, *, context: Context | bool = True) -> Path:
         """Write one self-contained HTML file.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from regimecorr.formatting import plain
+from regimecorr.formatting import as_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -146,24 +146,8 @@ class Context:
             ``schema_version`` tells the layout; frames are lists of rows, numbers that do not exist
             are None.
         """
-        out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-        for item in fields(self):
-            if item.name != "prices":
-                out[item.name] = _plain(getattr(self, item.name))
-        return out
+        return as_data(self, SCHEMA_VERSION, leave=("prices",))
 
     def __repr__(self) -> str:
         text = f"<Context {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}"
         return f"{text}: {len(self.prices)} rows, {len(self.macro.columns)} macro series>"
-
-
-def _plain(value: Any) -> Any:
-    """Turn frames, dates and numpy scalars into what the json module can write."""
-    if isinstance(value, pd.DataFrame):
-        plain_index = not isinstance(value.index, pd.MultiIndex) and value.index.name is None
-        table = value.rename_axis(index="date") if plain_index else value
-        records = table.reset_index().to_dict("records")
-        return plain(records)
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return plain(value)

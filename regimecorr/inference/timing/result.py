@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from regimecorr.formatting import plain
+from regimecorr.formatting import as_data
 
 SCHEMA_VERSION = 1
 
@@ -107,11 +107,7 @@ class Timing:
             ``schema_version`` tells the layout; frames are lists of rows, numbers that do not exist
             are None.
         """
-        out: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            out[item.name] = plain(value.reset_index() if item.name == "adjustment" else value)
-        return out
+        return as_data(self, SCHEMA_VERSION)
 
     def __repr__(self) -> str:
         text = f"<Timing {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state} daily"
