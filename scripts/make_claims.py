@@ -1,4 +1,4 @@
-"""Put the published claims on trial; write docs/concepts/claims.md and the README's lines.
+"""Put the published claims on trial; write docs/concepts/claims.md.
 
 The market prices are not part of the repository; pass the folder that holds ``eth_usd.csv``,
 ``iwm.csv``, ``panel_daily.csv`` and ``macro_daily.csv``::
@@ -159,29 +159,6 @@ def trials(record: dict[str, Any]) -> list[str]:
     ]
 
 
-def readme(record: dict[str, Any]) -> list[str]:
-    """The published claim in a few sentences."""
-    chart = record["trials"]["levels, 90D/365D"]
-    seen = chart["observed"]
-    share = {w["world"]: f"{100 * w['resolved_chart']:.1f} %" for w in chart["worlds"]}
-    counts = pd.Series([row["verdict"] for row in record["claims"]]).value_counts()
-    tally = ", ".join(
-        f"{counts.get(v, 0)} {v}" for v in ("supported", "contradicted", "uninformative")
-    )
-    return [
-        '"A negative 90-day correlation with an elevated 1-year correlation has always resolved"',
-        "is a statement about correlations of *prices*. `rc.test_claim` counts: to "
-        f"{record['as_of']}, {seen['resolved']:.0f} of {seen['matured']:.0f}",
-        "such episodes of ETH and IWM resolved within a year. Then it reads the same chart off",
-        "simulated histories. Of the episodes that two price paths show with nothing tying them",
-        f"together, {share['independent']} resolve; after a permanent break of the return "
-        f"correlation, {share['break']}. The record",
-        f"would look the same whatever the truth is: *{chart['verdict']}*. `rc.test_claims` tries "
-        f"{len(record['claims'])} published",
-        f"statements in one table: {tally} (`docs/concepts/claims.md`).",
-    ]
-
-
 def audits(record: dict[str, Any]) -> list[str]:
     """The audit's table."""
     rows = ["| windows | world | days in [.6, .9] | episodes a year | resolved | turned negative |",
@@ -235,9 +212,6 @@ def main() -> None:
     for name, make in (("trial", trials), ("audit", audits), ("claims", claims)):
         text = fill(text, name, make(record))
     page.write_text(text, encoding="utf-8")
-    front = DOCS.parent / "README.md"
-    text = fill(front.read_text(encoding="utf-8"), "claim", readme(record))
-    front.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
