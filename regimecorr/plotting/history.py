@@ -17,6 +17,7 @@ from regimecorr.plotting.style import (
     GREY,
     INK,
     ORANGE,
+    PALE,
     SILVER,
     SKY,
     VERMILLION,
@@ -29,8 +30,12 @@ from regimecorr.plotting.style import (
 
 __all__ = ["plot_history", "plot_verdicts", "plot_weights"]
 
-#: States that are shaded, the lighter one first.
-_SHADES = (("strained", 0.16), ("divergent", 0.45))
+#: States that are shaded, with colour, opacity and name.
+_SHADES = (
+    ("weak", PALE, 0.75, "weak: no probability"),
+    ("strained", ORANGE, 0.18, "strained"),
+    ("divergent", ORANGE, 0.5, "divergent"),
+)
 _FAMILY_COLORS = (SILVER, SKY, BLUE, VERMILLION, GREEN, ORANGE)
 #: Outcomes stand above and below the probabilities.
 _CAME = {"structural": 1.05, "transient": -0.05}
@@ -49,7 +54,7 @@ def plot_verdicts(
         ``calibrated`` and ``outcome``, as in `History`. Where days are calibrated and others are
         not, only the first have the thick line and the band; the others show the raw pool.
     states : Series, optional
-        State by date; each holds to the next date. Strained and divergent ones are shaded.
+        State by date; each holds to the next date. Weak, strained and divergent ones are shaded.
         Default: those of the frame.
     ax : Axes, optional
         Where to draw; default: a new figure.
@@ -69,7 +74,14 @@ def plot_verdicts(
         ax.fill_between(dates, shown["low"], shown["high"], color=BLUE, alpha=0.16, linewidth=0)
         if some:
             ax.plot(dates, frame["p_raw"], ".-", color=GREY, linewidth=0.8, markersize=2.5)
-            ax.plot(dates, frame["base_rate"], color=INK, linewidth=1.1, linestyle=_DASHED)
+            ax.step(
+                dates,
+                frame["base_rate"],
+                where="mid",
+                color=INK,
+                linewidth=1.1,
+                linestyle=_DASHED,
+            )
         ax.plot(dates, shown["p_structural"], ".-", color=BLUE, linewidth=1.9, markersize=2.5)
         for kind, height in _CAME.items():
             came = dates[frame["outcome"] == kind]
@@ -87,8 +99,8 @@ def plot_verdicts(
         ax.set_ylim(-0.1, 1.1)
         ax.yaxis.set_major_locator(MultipleLocator(0.25))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        ax.set_ylabel("probability of structural")
-        ax.set_title("Probability that the break lasts")
+        ax.set_ylabel("probability")
+        ax.set_title("Probability of structural; dots: what came within the horizon")
         ax.legend(
             handles=_handles(some),
             loc="upper center",
@@ -126,7 +138,7 @@ def plot_history(
         Not known to pyplot; write it with ``figure.savefig``.
     """
     with style():
-        figure = new_figure(9.0, 6.6)
+        figure = new_figure(7.6, 6.4)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 1.35))
         first, last = frame.index[0], frame.index[-1]
         _shade(top, frame["state"] if states is None else states)
@@ -136,7 +148,7 @@ def plot_history(
         top.set_xlim(first - room, last + room)
         top.tick_params(labelbottom=False)
         names = " / ".join(literal(str(name)) for name in prices.columns)
-        title = f"{names}: the verdict of every day, from what was known on it"
+        title = f"{names}: verdicts over time, each from what was known then"
         text, color = (f"SIMULATED  {title}", VERMILLION) if simulated else (title, INK)
         figure.suptitle(text, fontsize=13, fontweight="bold", color=color)
         # Ticks made here have this style wherever the caller saves the figure.
@@ -185,16 +197,16 @@ def plot_weights(weights: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _shade(ax: Axes, states: pd.Series) -> None:
-    """Shade runs of strained and of divergent days."""
+    """Shade runs of weak, strained and divergent days."""
     dates = states.index
-    for state, alpha in _SHADES:
+    for state, color, alpha, _ in _SHADES:
         here = (states == state).to_numpy()
         edges = np.flatnonzero(np.diff(np.concatenate([[False], here, [False]]).astype(int)))
         for first, stop in edges.reshape(-1, 2):
             ax.axvspan(
                 dates[first],
                 dates[min(stop, len(dates) - 1)],
-                facecolor=ORANGE,
+                facecolor=color,
                 alpha=alpha,
                 linewidth=0,
             )
@@ -223,6 +235,6 @@ def _handles(calibrated: bool) -> list[Line2D | Patch]:
                 label=f"came: {kind}",
             )
         )
-    for state, alpha in _SHADES:
-        handles.append(Patch(facecolor=ORANGE, alpha=alpha, label=state))
+    for _, color, alpha, label in _SHADES:
+        handles.append(Patch(facecolor=color, alpha=alpha, label=label))
     return handles

@@ -91,10 +91,11 @@ def _scores(h: History) -> list[str]:
     if table.empty:
         return entry("Brier", "no score against a base rate: no matured verdict was calibrated.")
     p, raw, rate = (table.loc[name] for name in ("p_structural", "p_raw", "base_rate"))
+    n = int(h.matured["base_rate"].notna().sum())
     error = f" (error {p['error']:.2f} by calendar year)" if np.isfinite(p["error"]) else ""
     text = (
         f"{p['brier']:.3f} for the probability, {rate['brier']:.3f} for the base rate known on "
-        f"each day, {raw['brier']:.3f} for the raw pool, over {plural(h.matured['base_rate'].count(), 'verdict')}; "
+        f"each day, {raw['brier']:.3f} for the raw pool, over {plural(n, 'verdict')}; "
         f"skill against the base rate {p['skill']:+.2f}{error}."
     )
     return entry("Brier", text)
