@@ -42,14 +42,14 @@ def history_text(h: History) -> str:
 
 
 def _not_calibrated(h: History) -> list[str]:
-    frame = h.frame[~h.frame["failed"] & (h.frame["uncalibrated"] != "")]
+    frame = h.frame[h.frame["p_structural"].notna() & (h.frame["uncalibrated"] != "")]
     if frame.empty:
         return []
     last = frame.index[-1]
     return entry(
         "Calibration",
-        f"{plural(len(frame), 'verdict')} without, the last on {day(last)}: "
-        f"{frame['uncalibrated'].iloc[-1]}. They show the raw pool.",
+        f"{plural(len(frame), 'probability', 'probabilities')} of the raw pool, the last on "
+        f"{day(last)}: {frame['uncalibrated'].iloc[-1]}.",
     )
 
 
