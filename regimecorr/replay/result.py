@@ -60,12 +60,12 @@ class History:
     Examples
     --------
     >>> import regimecorr as rc
-    >>> prices = rc.simulate("recurrent", n_obs=900, rng=1).prices
+    >>> prices = rc.simulate("recurrent", n_obs=899, rng=10).prices
     >>> past = rc.history(prices, every=150, calibration=None, n_paths=400)
     >>> past
-    <History A/B 2002-04-22 to 2003-06-16: 4 verdicts, 1 matured>
-    >>> past.by_state()["verdicts"].to_dict()
-    {'divergent': 1, 'strained': 0, 'aligned': 2, 'weak': 1, 'no verdict': 0}
+    <History A/B 2002-04-19 to 2003-06-13: 3 verdicts, 1 matured>
+    >>> past.frame["state"].tolist()
+    ['strained', 'aligned', 'strained']
     """
 
     asset: str
