@@ -34,8 +34,8 @@ def history_text(h: History) -> str:
     number = apart(frame, h.prices.index, fresh)
     lines += entry(
         "WARNING",
-        f"the {plural(len(came), 'outcome')} overlap: {number} of them at most are read on fresh "
-        f"windows ({fresh} rows) that share no row. So few prove neither skill nor the lack of it; "
+        f"{plural(len(came), 'outcome')}; at most {number} of them are read on fresh windows "
+        f"({fresh} rows) that share no row. So few prove neither skill nor the lack of it; "
         "the record over many pairs is in the documentation.",
     )
     return "\n".join(lines)

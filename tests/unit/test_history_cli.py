@@ -29,7 +29,7 @@ def dates(csv) -> list[str]:
     return [str(day) for day in pd.read_csv(csv, index_col=0).index]
 
 
-def test_the_answer_is_that_of_history(csv, dates, capsys, tmp_path):
+def test_the_answer_is_that_of_history(csv, dates, capsys, tmp_path, monkeypatch):
     table, picture = tmp_path / "t.csv", tmp_path / "h.svg"
     given = ["history", csv, "--start", dates[605], "--as-of", dates[625], "--every", "20"]
     found = rc.history(csv, start=dates[605], as_of=dates[625], every=20, n_paths=400,
@@ -42,6 +42,7 @@ def test_the_answer_is_that_of_history(csv, dates, capsys, tmp_path):
     assert written["date"].tolist() == [dates[605], dates[625]]
     np.testing.assert_allclose(written["p_raw"], found.frame["p_raw"])
     assert picture.read_text().startswith("<?xml")
+    monkeypatch.setattr("regimecorr.replay.history", lambda *_, **__: found)
     assert main([*given, *FAST, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == plain(found.to_dict())
 
