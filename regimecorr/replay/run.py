@@ -127,7 +127,7 @@ def history(
     Notes
     -----
     Every verdict is estimated from nothing. Starting from the estimates of the day before would
-    save little (two thirds of the time go into the simulation) and leave figures that depend on
+    save little (three fifths of the time go into the simulation) and leave figures that depend on
     where the replay began.
 
     The models and the forecaster were designed by people who knew these markets up to the day of
