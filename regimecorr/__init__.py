@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from regimecorr.models.fisher import fisher_switching
     from regimecorr.models.margins import GARCH
     from regimecorr.models.switching import SwitchingCorrelation, SwitchingDCC
+    from regimecorr.replay.result import History
+    from regimecorr.replay.run import history
     from regimecorr.scanning.result import Scan
     from regimecorr.scanning.run import scan
     from regimecorr.verdict import Verdict
@@ -58,6 +60,7 @@ _HOME = {
     "DCC": "models.dcc",
     "Event": "inference.claims.table",
     "GARCH": "models.margins",
+    "History": "replay.result",
     "BacktestRecord": "evaluation.backtest",
     "BreakCorrelation": "models.breaks",
     "Calibration": "evaluation.vintages",
@@ -80,6 +83,7 @@ _HOME = {
     "find_breaks": "inference.segmentation",
     "find_episodes": "episodes.detect",
     "fisher_switching": "models.fisher",
+    "history": "replay.run",
     "load_prices": "data.prices",
     "monitor": "inference.monitoring",
     "published_claims": "inference.claims.table",
@@ -106,6 +110,7 @@ __all__ = [
     "ConstantCorrelation",
     "DriftingCorrelation",
     "Event",
+    "History",
     "PublishedClaim",
     "Scan",
     "SwitchingCorrelation",
@@ -125,6 +130,7 @@ __all__ = [
     "find_breaks",
     "find_episodes",
     "fisher_switching",
+    "history",
     "load_prices",
     "monitor",
     "published_claims",

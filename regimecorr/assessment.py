@@ -12,13 +12,13 @@ from regimecorr.data.alignment import AlignedPair, align
 from regimecorr.data.defaults import default_pair
 from regimecorr.data.windows import resolve
 from regimecorr.episodes.detect import episodes_of
-from regimecorr.errors import LevelBasisWarning, UncalibratedWarning, warn_user
 from regimecorr.evaluation.outlook import (
     Outlook,
     OutlookOptions,
     look_ahead,
     question_of,
     streams_of,
+    warn_uncalibrated,
 )
 from regimecorr.evaluation.readings import sensitivity_table
 from regimecorr.evaluation.tables import (
@@ -146,7 +146,7 @@ def assess(
     question = question_of(pair, options)
     uncalibrated = question.uncalibrated
     if uncalibrated and (used is not None or basis != "returns"):
-        _warn_uncalibrated(basis, uncalibrated)
+        warn_uncalibrated(basis, uncalibrated)
 
     streams = streams_of(rng)
     steps = len(options.specs()) + 1
@@ -179,23 +179,6 @@ def assess(
         prices=pair.prices,
         idata=pool.idata,
     )
-
-
-def _warn_uncalibrated(basis: str, reason: str) -> None:
-    """One warning, the most specific one."""
-    if basis != "returns":
-        warn_user(
-            f"basis={basis!r}: correlations of price levels are high and turn negative by chance "
-            "alone; the probability is the raw pool's. Use basis='returns' for a question about "
-            "the relationship.",
-            LevelBasisWarning,
-        )
-    else:
-        warn_user(
-            f"Not calibrated: {reason}. The probability is the raw pool's and may be "
-            "over-confident. Pass calibration=None to ask for that.",
-            UncalibratedWarning,
-        )
 
 
 def _model_table(outlook: Outlook) -> pd.DataFrame:

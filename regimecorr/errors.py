@@ -25,6 +25,7 @@ __all__ = [
     "DuplicateAssetError",
     "DuplicateDateError",
     "EstimationError",
+    "FailedDaysWarning",
     "FailedPairsWarning",
     "InfinitePriceError",
     "LevelBasisWarning",
@@ -278,6 +279,14 @@ class DamagedStoreWarning(RegimeCorrWarning):
 
     Cause: a disk or a copy that failed, or files that were edited.
     Remedy: none is needed; the files stay beside the store with the ending `.damaged`.
+    """
+
+
+class FailedDaysWarning(RegimeCorrWarning):
+    """Days of a history have no verdict.
+
+    Cause: models that fail on the prices to that day; `reason` in the frame tells.
+    Remedy: none is needed, the other days are not affected; or begin later.
     """
 
 

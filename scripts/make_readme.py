@@ -1,10 +1,12 @@
-"""Make the README's picture and table from real prices, and the documentation's page of results.
+"""Make the README's pictures and table from real prices, and the documentation's page of results.
 
-    python scripts/make_readme.py FOLDER_WITH_MARKET_DATA
+    python scripts/make_readme.py FOLDER_WITH_MARKET_DATA [--only verdicts|history]
 
 FOLDER holds ``eth_usd.csv`` and ``iwm.csv`` (columns date, close); they are read, never copied.
-Written are ``docs/_static/verdict.png``, ``docs/_results/verdicts.json`` and the table between the
-markers in ``README.md``.
+Of the verdicts are written ``docs/_static/verdict.png``, ``docs/_results/verdicts.json`` and the
+table between the markers in ``README.md``; of their history, which takes about five minutes,
+``docs/_static/history.svg``, ``docs/_static/history_weights.svg`` and
+``docs/_results/history.json``.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ import pandas as pd
 
 import regimecorr as rc
 from regimecorr.events import fresh_slice, is_structural
+from regimecorr.formatting import plain
 from regimecorr.kernels.rolling import pearson
+from regimecorr.plotting.history import plot_weights
+from regimecorr.plotting.style import save
 
 ROOT = Path(__file__).resolve().parents[1]
 DATES = ("2021-02-04", "2023-05-31", "2023-11-14", "2024-09-30", "2026-01-15", "2026-08-20")
 PICTURE = "2023-11-14"
+STATIC, RESULTS = ROOT / "docs" / "_static", ROOT / "docs" / "_results"
 MARKERS = ("<!-- results: start -->", "<!-- results: end -->")
 
 
@@ -46,13 +52,49 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--only", choices=("verdicts", "history"), help="default: both")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     prices = rc.load_prices(
         {
             name: pd.read_csv(folder / file, index_col=0, parse_dates=True)["close"]["2016":]
             for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
         }
     )
+    STATIC.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    if arguments.only != "history":
+        make_verdicts(prices)
+    if arguments.only != "verdicts":
+        make_history(prices)
+
+
+def make_history(prices: pd.DataFrame) -> None:
+    """Replay the verdict every 21 rows, and draw it under the prices."""
+    past = rc.history(prices)
+    save(past.plot(), STATIC / "history.svg")
+    save(plot_weights(past.weights).figure, STATIC / "history_weights.svg")
+    told = past.to_dict()
+    record = {name: told[name] for name in ("asset", "benchmark", "as_of", "settings")}
+    record |= {
+        "summary": past.summary().split("\n"),
+        "by_state": plain(past.by_state()),
+        "by_probability": plain(past.by_probability()),
+        "scores": plain(past.scores()),
+        "frame": [rounded(row) for row in told["frame"]],
+        "weights": [rounded(row) for row in told["weights"]],
+    }
+    (RESULTS / "history.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def rounded(row: dict[str, object]) -> dict[str, object]:
+    """Return what is told of a row: numbers with four decimals, without what is empty."""
+    kept = {k: v for k, v in row.items() if v not in ("", None)}
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in kept.items()}
+
+
+def make_verdicts(prices: pd.DataFrame) -> None:
+    """Make the table of verdicts and the picture of one."""
     rows = [
         "| as of | 90-day r | reference | state | structural | interval | raw pool | record | what "
         "came |"
@@ -81,11 +123,8 @@ def main() -> None:
             record[-1][name] = plain[name]
         record[-1]["vintage"] = v.models.loc["panel", "note"]
         if date == PICTURE:
-            (ROOT / "docs" / "_static").mkdir(parents=True, exist_ok=True)
-            v.plot().savefig(ROOT / "docs" / "_static" / "verdict.png", dpi=110)
-    results = ROOT / "docs" / "_results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "verdicts.json").write_text(json.dumps(record, indent=1) + "\n")
+            v.plot().savefig(STATIC / "verdict.png", dpi=110)
+    (RESULTS / "verdicts.json").write_text(json.dumps(record, indent=1) + "\n")
     readme = ROOT / "README.md"
     text = readme.read_text()
     head, tail = text.split(MARKERS[0])[0], text.split(MARKERS[1])[1]

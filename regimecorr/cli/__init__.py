@@ -1,4 +1,4 @@
-"""The command line: `python -m regimecorr assess`, `episodes`, `audit` and `scan`.
+"""The command line: `python -m regimecorr assess`, `episodes`, `audit`, `scan`, `history`.
 
 Exit codes: 0 an answer was given; 2 wrong usage or unusable input; 3 prices could not be had;
 4 the models failed; 130 interrupted. The answer goes to standard output, everything else to

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from regimecorr.data.alignment import AlignedPair
+    from regimecorr.replay.result import History
     from regimecorr.verdict import Verdict
 
-#: Layout of the JSON of `episodes`, `audit` and `scan`; that of `assess` is the verdict's own.
+#: Layout of the JSON of `episodes`, `audit` and `scan`; `assess` and `history` have their own.
 SCHEMA_VERSION = 1
 #: Arguments of `find_episodes` and `audit_levels` that are options of the same name.
 _EPISODE_OPTIONS = (
@@ -102,12 +103,32 @@ def scan_panel(arguments: argparse.Namespace) -> str:
     return _dumped({**about, "pairs": found.table, "share": found.share})
 
 
+def replay_verdicts(arguments: argparse.Namespace) -> str:
+    """Replay, write the files asked for and return the summary or JSON."""
+    from regimecorr.replay import history
+
+    found = history(
+        _prices(arguments),
+        asset=arguments.asset,
+        benchmark=arguments.benchmark,
+        start=arguments.start,
+        as_of=arguments.as_of,
+        every=arguments.every,
+        basis=arguments.basis,
+        **_forecast(arguments),
+    )
+    _write_table(found.frame.reset_index(), arguments)
+    _write_plot(found, arguments)
+    return _dumped(found.to_dict()) if arguments.json else found.summary()
+
+
 #: What each command does with its arguments.
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "assess": assess_pair,
     "episodes": list_episodes,
     "audit": audit_chart,
     "scan": scan_panel,
+    "history": replay_verdicts,
 }
 
 
@@ -149,11 +170,15 @@ def _aligned(arguments: argparse.Namespace) -> AlignedPair:
     return align(prices, asset=asset, benchmark=benchmark, as_of=arguments.as_of)
 
 
-def _write_files(verdict: Verdict, arguments: argparse.Namespace) -> None:
+def _write_plot(result: Verdict | History, arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         from regimecorr.plotting.style import save
 
-        save(verdict.plot(), arguments.plot)
+        save(result.plot(), arguments.plot)
+
+
+def _write_files(verdict: Verdict, arguments: argparse.Namespace) -> None:
+    _write_plot(verdict, arguments)
     if arguments.html is not None:
         verdict.to_html(arguments.html)
 

@@ -38,6 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_episodes(commands)
     _add_audit(commands)
     _add_scan(commands)
+    _add_history(commands)
     return parser
 
 
@@ -114,7 +115,7 @@ def _add_assess(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_basis(event)
     _add_forecast(command, event)
     output = _add_output(command)
-    output.add_argument("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
+    _add_plot(output)
     output.add_argument("--html", type=Path, metavar="FILE", help="self-contained report")
 
 
@@ -166,6 +167,36 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--store", type=Path, metavar="DIR", help="folder that keeps every pair; goes on from there"
     )
     output.add_argument("--csv", type=Path, metavar="FILE", help="all columns, a row a pair")
+
+
+def _add_history(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _command(
+        commands,
+        "history",
+        "replay the verdict of the pair through its past",
+        "Give the verdict of many past days, each from prices to its own day, and what came.",
+    )
+    days = command.add_argument_group("days")
+    days.add_argument(
+        "--start", metavar="DATE", help="first day (default: the first that can have a verdict)"
+    )
+    days.add_argument(
+        "--every",
+        type=int,
+        default=21,
+        metavar="ROWS",
+        help="from verdict to verdict (default: 21)",
+    )
+    event = command.add_argument_group("definitions")
+    _add_basis(event)
+    _add_forecast(command, event, "processes")
+    output = _add_output(command)
+    _add_plot(output)
+    output.add_argument("--csv", type=Path, metavar="FILE", help="all columns, a row a verdict")
+
+
+def _add_plot(output: argparse._ArgumentGroup) -> None:
+    output.add_argument("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
 
 
 def _add_episodes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from regimecorr.data.alignment import AlignedPair
-from regimecorr.errors import ModelError
+from regimecorr.errors import LevelBasisWarning, ModelError, UncalibratedWarning, warn_user
 from regimecorr.evaluation.final import (
     FinalProbability,
     Learned,
@@ -115,6 +116,15 @@ class OutlookOptions:
         }
 
 
+def without_record(options: OutlookOptions) -> OutlookOptions:
+    """Options as a worker needs them: names are looked up there, a record of one's own stays."""
+    used = options.calibration
+    if not isinstance(used, Calibration):
+        return options
+    light = dataclasses.replace(used, record=used.record.iloc[:0])
+    return dataclasses.replace(options, calibration=light)
+
+
 def _check_thresholds(thresholds: Any) -> None:
     try:
         low, high = (float(value) for value in thresholds)
@@ -167,6 +177,23 @@ def question_of(pair: AlignedPair, options: OutlookOptions) -> Question:
     refusal = refusal_of(options.basis, options.method, options.windows, options.family_prior)
     learned, uncalibrated = learned_for(pair, options.learned_from, refusal)
     return Question(pair, options, values, events, learned, uncalibrated)
+
+
+def warn_uncalibrated(basis: str, reason: str) -> None:
+    """Warn that a probability is the raw pool's: once, for the most specific reason."""
+    if basis != "returns":
+        warn_user(
+            f"basis={basis!r}: correlations of price levels are high and turn negative by chance "
+            "alone; the probability is the raw pool's. Use basis='returns' for a question about "
+            "the relationship.",
+            LevelBasisWarning,
+        )
+    else:
+        warn_user(
+            f"Not calibrated: {reason}. The probability is the raw pool's and may be "
+            "over-confident. Pass calibration=None to ask for that.",
+            UncalibratedWarning,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

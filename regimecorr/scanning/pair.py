@@ -65,6 +65,26 @@ class PairJob:
         asset, benchmark = self.prices.columns
         return str(asset), str(benchmark)
 
+    def blank(self) -> Row:
+        """Whose row it is, with nothing known yet."""
+        asset, benchmark = self.names
+        row = blank_row(columns_of(self.options))
+        return row | {
+            "asset": asset,
+            "benchmark": benchmark,
+            "seed": self.seed,
+            "inputs": self.inputs,
+        }
+
+    def figures(self) -> Row:
+        """What the row says; raises where it cannot be made."""
+        pair = align(self.prices, as_of=self.as_of)
+        outlook = look_ahead(question_of(pair, self.options), streams_of(self.seed))
+        with one_blas_thread():
+            test = short_window_test(pair, self.options.short_window, self.options.long_window)
+        spell = _spell(outlook.question)
+        return outlook_figures(outlook) | spell | _tested(test) | _families(outlook)
+
 
 def job_of(
     table: pd.DataFrame, names: Names, as_of: pd.Timestamp, options: OutlookOptions, rng: int
@@ -86,12 +106,10 @@ def row_of(job: PairJob) -> Row:
     Every error becomes a row, so that one pair never takes the others with it. Those that the
     package does not raise on purpose are marked ``unexpected``. Interruptions pass.
     """
-    asset, benchmark = job.names
-    row = blank_row(columns_of(job.options))
-    row |= {"asset": asset, "benchmark": benchmark, "seed": job.seed, "inputs": job.inputs}
+    row = job.blank()
     with collected_warnings() as seen:
         try:
-            row |= _figures(job)
+            row |= job.figures()
         except RegimeCorrError as error:
             row |= {"failed": True, "reason": str(error)}
         except Exception as error:
@@ -102,11 +120,8 @@ def row_of(job: PairJob) -> Row:
 
 def lost_row(job: PairJob) -> Row:
     """The row of a pair whose worker died over it twice."""
-    asset, benchmark = job.names
-    row = blank_row(columns_of(job.options))
-    row |= {"asset": asset, "benchmark": benchmark, "seed": job.seed, "inputs": job.inputs}
     reason = "The process that worked on the pair died, alone too: out of memory, or a crash."
-    return row | {"failed": True, "unexpected": True, "reason": reason}
+    return job.blank() | {"failed": True, "unexpected": True, "reason": reason}
 
 
 def _told(error: Exception) -> str:
@@ -116,17 +131,19 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({place})"
 
 
-def _figures(job: PairJob) -> Row:
-    pair = align(job.prices, as_of=job.as_of)
-    question = question_of(pair, job.options)
-    outlook = look_ahead(question, streams_of(job.seed))
-    with one_blas_thread():
-        test = short_window_test(pair, job.options.short_window, job.options.long_window)
-    figures = outlook.figures()
+def outlook_figures(outlook: Outlook) -> Row:
+    """Figures of an outlook, as they stand in a row."""
+    question, figures = outlook.question, outlook.figures()
     low, high = figures.pop("interval")
-    figures |= {"as_of": f"{outlook.as_of:%Y-%m-%d}", "low": low, "high": high}
-    figures |= {"n_returns": len(pair.prices) - 1, "uncalibrated": question.uncalibrated}
-    return figures | _spell(question) | _tested(test) | _members(outlook)
+    failed = [f"{m.name}: {m.reason}" for m in outlook.pool.members.values() if m.reason]
+    return figures | {
+        "as_of": f"{outlook.as_of:%Y-%m-%d}",
+        "low": low,
+        "high": high,
+        "n_returns": len(question.pair.prices) - 1,
+        "uncalibrated": question.uncalibrated,
+        "members_failed": "; ".join(failed),
+    }
 
 
 def short_window_test(pair: AlignedPair, short: int, long: int) -> ConstancyTest | None:
@@ -170,11 +187,9 @@ def _spell(question: Question) -> Row:
     }
 
 
-def _members(outlook: Outlook) -> Row:
-    pool, families = outlook.pool, outlook.question.options.families
-    row: Row = {
-        f"weight_{family}": float(sum(pool.weights[name] for name in members))
+def _families(outlook: Outlook) -> Row:
+    weights, families = outlook.pool.weights, outlook.question.options.families
+    return {
+        f"weight_{family}": float(sum(weights[name] for name in members))
         for family, members in families.items()
     }
-    failed = [f"{m.name}: {m.reason}" for m in pool.members.values() if m.reason]
-    return row | {"members_failed": "; ".join(failed)}

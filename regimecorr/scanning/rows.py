@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from regimecorr.evaluation.outlook import OutlookOptions
+from regimecorr.evaluation.panel import Names
 
 Row: TypeAlias = dict[str, Any]
 Kind: TypeAlias = Literal["text", "date", "number", "count", "flag"]
@@ -75,6 +76,11 @@ def columns_of(options: OutlookOptions) -> dict[str, Kind]:
 def blank_row(columns: Mapping[str, Kind]) -> Row:
     """A row of which nothing is known."""
     return {name: _BLANK[kind] for name, kind in columns.items()}
+
+
+def names_of(row: Row) -> Names:
+    """Asset and benchmark of a row."""
+    return str(row["asset"]), str(row["benchmark"])
 
 
 def frame_of(rows: Iterable[Row], columns: Mapping[str, Kind]) -> pd.DataFrame:

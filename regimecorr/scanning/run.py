@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import sys
@@ -24,7 +23,7 @@ from regimecorr.errors import (
     UncalibratedWarning,
     warn_user,
 )
-from regimecorr.evaluation.outlook import OutlookMethod, OutlookOptions
+from regimecorr.evaluation.outlook import OutlookMethod, OutlookOptions, without_record
 from regimecorr.evaluation.panel import (
     MOST_NOT_POSITIVE,
     Names,
@@ -39,7 +38,7 @@ from regimecorr.models.base import check_count
 from regimecorr.progress import LateProgress
 from regimecorr.scanning.pair import PairJob, job_of
 from regimecorr.scanning.result import Scan, ranked_table
-from regimecorr.scanning.rows import columns_of
+from regimecorr.scanning.rows import columns_of, names_of
 from regimecorr.scanning.share import weekly_share
 from regimecorr.scanning.store import ScanStore, opened_store
 from regimecorr.scanning.stream import check_backend, stream_rows
@@ -165,7 +164,7 @@ def scan(
     day = _last_day(table, as_of)
     table = table.loc[:day]
     asked = options.to_dict() | {"rng": int(rng), "as_of": f"{day:%Y-%m-%d}"}
-    sent = dataclasses.replace(options, calibration=_without_record(calibration))
+    sent = without_record(options)
 
     def prepared(pair: Names) -> PairJob:
         return job_of(table, pair, day, sent, rng)
@@ -177,10 +176,10 @@ def scan(
         made = {} if kept is None else {n: kept.rows[n] for n in names if n not in set(waiting)}
         # Held here too: a thread of a backend may not be the one that is allowed to set the limit.
         with one_blas_thread(), LateProgress("scan", len(waiting)) as progress:
-            for row in stream_rows(waiting, prepared, n_jobs, backend):
+            for row in stream_rows(waiting, prepared, names_of, n_jobs, backend):
                 if kept is not None:
                     kept.add(row)
-                made[row["asset"], row["benchmark"]] = row
+                made[names_of(row)] = row
                 progress.advance(f"{row['asset']} / {row['benchmark']}")
     ranked = ranked_table((made[pair] for pair in names), columns)
     _warn(ranked, calibration is not None)
@@ -247,13 +246,6 @@ def _missing(kept: ScanStore, names: Sequence[Names], prepared: Any) -> list[Nam
                 "is stored is not rewritten. Use another folder."
             )
     return missing
-
-
-def _without_record(calibration: CalibrationName | Calibration | None) -> Any:
-    """What a worker needs of a calibration: names are looked up there, records stay here."""
-    if not isinstance(calibration, Calibration):
-        return calibration
-    return dataclasses.replace(calibration, record=calibration.record.iloc[:0])
 
 
 def _digest(calibration: CalibrationName | Calibration | None) -> str | None:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from regimecorr.errors import DamagedStoreWarning, DataError, warn_user
 from regimecorr.evaluation.panel import Names
 from regimecorr.files import replace_file
-from regimecorr.scanning.rows import Kind, Row
+from regimecorr.scanning.rows import Kind, Row, names_of
 
 MANIFEST = "scan.json"
 #: This many small files become one.
@@ -42,7 +42,7 @@ class ScanStore:
 
     def add(self, row: Row) -> None:
         """Write the row of a pair; it is on disk when this returns."""
-        path, names = self._write([row]), _names(row)
+        path, names = self._write([row]), names_of(row)
         self.rows[names] = row
         self._small[path] = [names]
         if len(self._small) >= MERGE_AT:
@@ -68,7 +68,7 @@ class ScanStore:
                 damaged.append(str(error))
                 continue
             files = self._small if len(rows) == 1 else self._merged
-            files[path] = [_names(row) for row in rows]
+            files[path] = [names_of(row) for row in rows]
             for names, row in zip(files[path], rows, strict=True):
                 # A pair that was made again stands in two files until these are merged.
                 if names not in self.rows or _rank(row) > _rank(self.rows[names]):
@@ -229,7 +229,3 @@ def _digest(content: bytes) -> str:
 def _rank(row: Row) -> int:
     """Which of two rows of a pair is the later one: only failures are made again."""
     return 0 if row["unexpected"] else 1 if row["failed"] else 2
-
-
-def _names(row: Row) -> Names:
-    return str(row["asset"]), str(row["benchmark"])

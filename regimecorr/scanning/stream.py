@@ -7,35 +7,39 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed, effective_n_jobs
 
 from regimecorr.errors import ModelError
-from regimecorr.evaluation.panel import Names
 from regimecorr.scanning.pair import PairJob, lost_row, row_of
 from regimecorr.scanning.rows import Row
 
+Key = TypeVar("Key")
+
 
 def stream_rows(
-    names: Sequence[Names],
-    job_of: Callable[[Names], PairJob],
+    keys: Sequence[Key],
+    job_of: Callable[[Key], PairJob],
+    key_of: Callable[[Row], Key],
     n_jobs: int | None,
     backend: str | None,
 ) -> Iterator[Row]:
-    """Make the rows of pairs; each is there as soon as it is ready, in no order.
+    """Make the row of every job; each is there as soon as it is ready, in no order.
 
     A job is cut out of the table when a worker is free, so that few are held at a time. Where a
-    worker dies (of dask: where it has given a task up), the pairs that were on their way are made
+    worker dies (of dask: where it has given a task up), the jobs that were on their way are done
     again one at a time, in a process of this machine, and one over which it dies again becomes a
     row that says so.
 
     Parameters
     ----------
-    names : sequence of (asset, benchmark)
-        The pairs.
+    keys : sequence
+        What tells the rows apart, such as pairs or days.
     job_of : callable
-        Makes the job of a pair.
+        Makes the job of a key.
+    key_of : callable
+        Reads the key off a row.
     n_jobs : int or None
         Processes; None: what `joblib.parallel_config` says, otherwise 1.
     backend : str or None
@@ -46,29 +50,29 @@ def stream_rows(
     ModelError
         If joblib does not know the backend.
     """
-    waiting = list(names)
+    waiting = list(keys)
     while waiting:
-        begun: list[Names] = []
-        done: set[Names] = set()
+        begun: list[Key] = []
+        done: set[Key] = set()
 
-        def jobs(waiting: list[Names] = waiting, begun: list[Names] = begun) -> Iterator[PairJob]:
-            for pair in waiting:
-                begun.append(pair)
-                yield job_of(pair)
+        def jobs(waiting: list[Key] = waiting, begun: list[Key] = begun) -> Iterator[PairJob]:
+            for key in waiting:
+                begun.append(key)
+                yield job_of(key)
 
         try:
             with closing(_parallel(jobs(), n_jobs, backend)) as rows:
                 for row in rows:
-                    done.add((row["asset"], row["benchmark"]))
+                    done.add(key_of(row))
                     yield row
             return
         except Exception as error:
-            suspects = [pair for pair in begun if pair not in done]
+            suspects = [key for key in begun if key not in done]
             if not suspects or not _worker_died(error):
                 raise
-        for pair in suspects:
-            yield _alone(job_of(pair))
-        waiting = [pair for pair in waiting if pair not in done and pair not in suspects]
+        for key in suspects:
+            yield _alone(job_of(key))
+        waiting = [key for key in waiting if key not in done and key not in suspects]
 
 
 def check_backend(n_jobs: int | None, backend: str | None) -> None:

@@ -25,6 +25,7 @@ FUNCTIONS = (
     "find_breaks",
     "find_episodes",
     "fisher_switching",
+    "history",
     "load_prices",
     "monitor",
     "published_claims",
@@ -52,7 +53,7 @@ SPECIFICATIONS = (
 )
 #: Functions of no data, and of two samples.
 DATA_ARGUMENTS = {"published_claims": 0, "published_events": 0, "test_association": 2}
-DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim", "Scan")
+DATA = ("BacktestRecord", "Calibration", "Event", "History", "PublishedClaim", "Scan")
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
 ON_A_PAIR = (
     "assess",
@@ -61,6 +62,7 @@ ON_A_PAIR = (
     "episode_pathways",
     "find_episodes",
     "fisher_switching",
+    "history",
     "rolling_correlation",
     "test_claim",
     "test_claims",
