@@ -18,9 +18,10 @@ from regimecorr.plotting.style import (
     SILVER,
     SKY,
     VERMILLION,
-    axes_or_new,
+    drawing,
     literal,
-    style,
+    name_rows,
+    note_right,
 )
 
 __all__ = ["plot_claim", "plot_worlds"]
@@ -55,8 +56,7 @@ def plot_claim(
     -------
     Axes
     """
-    with style():
-        ax = axes_or_new(ax, 7.0, 4.0)
+    with drawing(ax, 7.0, 4.0) as ax:
         for i, name in enumerate(worlds.index):
             curve = survival[name]
             if len(curve):
@@ -121,8 +121,7 @@ def plot_worlds(
     -------
     Axes
     """
-    with style():
-        ax = axes_or_new(ax, 7.0, 0.9 + 0.42 * len(worlds))
+    with drawing(ax, 7.0, 0.9 + 0.42 * len(worlds)) as ax:
         for i, name in enumerate(worlds.index):
             drawn = statistics[name]["episodes_per_year"]
             low, quarter, middle, upper, high = np.quantile(drawn, [0.05, 0.25, 0.5, 0.75, 0.95])
@@ -136,18 +135,10 @@ def plot_worlds(
                 for way in ("chart", "fresh")
                 if np.isfinite(row[f"resolved_{way}"])
             ]
-            ax.annotate(
-                ", ".join(shares) or "no episode",
-                (1.01, i),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8.5,
-            )
+            note_right(ax, i, ", ".join(shares) or "no episode")
         ax.axvline(observed["episodes_per_year"], color=VERMILLION, linewidth=1.8)
-        ax.set_yticks(range(len(worlds)), [literal(str(name)) for name in worlds.index])
-        ax.set_ylim(len(worlds) - 0.5, -0.5)
+        name_rows(ax, worlds.index)
         ax.set_xlim(left=0.0)
-        ax.grid(visible=False, axis="y")
         ax.set_xlabel("episodes a year (5, 25, 50, 75, 95 % of histories; line: observed)")
         ax.set_title("The chart in every world, and the share that resolves")
         return ax

@@ -15,11 +15,10 @@ from regimecorr.plotting.style import (
     PALE,
     SILVER,
     VERMILLION,
-    axes_or_new,
     correlation_limits,
+    drawing,
     legend_above,
     number,
-    style,
 )
 
 __all__ = ["plot_forecast"]
@@ -62,8 +61,7 @@ def plot_forecast(
     -------
     Axes
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 3.5)
+    with drawing(ax, 6.0, 3.5) as ax:
         past = correlation.iloc[-history:]
         rows = np.arange(1 - len(past), 1)
         ax.axvspan(*fresh, color=PALE, alpha=0.75, linewidth=0)

@@ -13,9 +13,8 @@ from regimecorr.plotting.style import (
     INK,
     PALE,
     VERMILLION,
-    axes_or_new,
+    drawing,
     legend_above,
-    style,
 )
 
 __all__ = ["plot_reliability"]
@@ -50,8 +49,7 @@ def plot_reliability(
     -------
     Axes
     """
-    with style():
-        ax = axes_or_new(ax, 4.4, 4.4 if histogram is None else 5.4)
+    with drawing(ax, 4.4, 4.4 if histogram is None else 5.4) as ax:
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(0.0, 1.0)
         ax.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linestyle=":", linewidth=1.0)

@@ -1,0 +1,108 @@
+"""The level audit: correlations of prices beside those of returns."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
+
+from regimecorr.formatting import percent
+from regimecorr.plotting.style import (
+    BLUE,
+    INK,
+    PALE,
+    SKY,
+    VERMILLION,
+    drawing,
+    legend_between,
+)
+
+__all__ = ["plot_levels"]
+
+_ROSE = "#E9A87C"  # a pale vermillion: the short window of the same correlation
+
+
+def plot_levels(
+    correlation: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    band: tuple[float, float] = (0.6, 0.9),
+    windows: tuple[int | str, int | str] = (90, 252),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the correlation of price levels against that of returns, by date.
+
+    Levels wander, so their correlation swings between the extremes whether or not anything ties the
+    legs together; under the picture stands how much of what it shows independent legs show too.
+
+    Parameters
+    ----------
+    correlation : DataFrame
+        By date ``levels_short``, ``levels_long``, ``returns_short`` and ``returns_long``, as the
+        ``correlation`` of `audit_levels`.
+    table : DataFrame
+        Rows ``observed`` and ``independent`` with ``share_in_band``, ``episodes_per_year`` and
+        ``share_resolved``, as the ``table`` of `audit_levels`.
+    band : tuple of float, default (0.6, 0.9)
+        Where the long correlation of levels is said to lie; shaded.
+    windows : tuple of int or str, default (90, 252)
+        Short and long window, for the legend.
+    ax : Axes, optional
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import regimecorr as rc
+    >>> from regimecorr.plotting import plot_levels
+    >>> prices = rc.simulate("constant", n_obs=1000, rng=1).prices
+    >>> audit = rc.audit_levels(prices, n_boot=20)
+    >>> ax = plot_levels(audit.correlation, audit.table, band=audit.band)
+    >>> ax.get_xlabel().startswith("in [0.6, 0.9] on ")
+    True
+    """
+    short, long = (f"{w} rows" if isinstance(w, int) else str(w) for w in windows)
+    with drawing(ax, 6.2, 4.2) as ax:
+        ax.axhspan(*band, color=PALE, alpha=0.9, linewidth=0)
+        ax.axhline(0.0, color=INK, linewidth=0.9)
+        for column, label, color, dash, width in (
+            ("levels_short", f"prices, {short}", _ROSE, "-", 0.9),
+            ("levels_long", f"prices, {long}", VERMILLION, "-", 1.7),
+            ("returns_short", f"returns, {short}", SKY, "-", 0.9),
+            ("returns_long", f"returns, {long}", BLUE, "-", 1.7),
+        ):
+            if correlation[column].notna().any():
+                ax.plot(correlation.index, correlation[column], color=color, linestyle=dash,
+                        linewidth=width, label=label)  # fmt: skip
+        ax.set_ylim(-1.02, 1.02)
+        ax.yaxis.set_major_locator(MultipleLocator(0.5))
+        if len(correlation):
+            ax.set_xlim(correlation.index[0], correlation.index[-1])
+        ax.set_ylabel("correlation")
+        ax.set_xlabel(_shares(table, band), fontsize=8.5, loc="left", linespacing=1.4)
+        ax.set_title("Correlation of prices, and of returns")
+        legend_between(ax, 2)
+        return ax
+
+
+def _shares(table: pd.DataFrame, band: tuple[float, float]) -> str:
+    """What the chart of levels shows here, and with nothing tying the legs together."""
+    here, apart = (dict(table.loc[name]) for name in ("observed", "independent"))
+    text = [
+        f"in [{band[0]:g}, {band[1]:g}] on {percent(here['share_in_band'])} of days "
+        f"(independent legs: {percent(apart['share_in_band'])})",
+        f"negative spells a year {here['episodes_per_year']:.2f} "
+        f"({apart['episodes_per_year']:.2f})",
+    ]
+    if np.isfinite([here["share_resolved"], apart["share_resolved"]]).all():
+        text[1] += (
+            f", resolved in time {percent(here['share_resolved'])} "
+            f"({percent(apart['share_resolved'])})"
+        )
+    return "\n".join(line for part in text for line in textwrap.wrap(part, 76))
