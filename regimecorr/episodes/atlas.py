@@ -54,9 +54,9 @@ def episode_paths(
     >>> bool((paths.loc[0] <= 0).all() and (paths.loc[-1] > 0).all())
     True
     """
-    for name, rows in (("before", before), ("after", after)):
-        if rows < 0:
-            raise DataError(f"{name}={rows} must be a number of rows, 0 or more.")
+    for name, number in (("before", before), ("after", after)):
+        if number < 0:
+            raise DataError(f"{name}={number} must be a number of rows, 0 or more.")
     missing = {"start", "entry", "outcome", "censored"} - set(episodes.columns)
     if missing:
         raise DataError(

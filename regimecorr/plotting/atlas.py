@@ -17,7 +17,7 @@ from regimecorr.plotting.style import (
     VERMILLION,
     correlation_limits,
     drawing,
-    legend_between,
+    legend_above,
     note_right,
     spread,
 )
@@ -76,23 +76,23 @@ def plot_episodes(
     >>> ax.get_legend_handles_labels()[1]
     ['structural (1)', 'transient (5)']
     """
+    levels = (paths.columns.get_level_values(name) for name in ("day", "outcome", "lasting"))
     curves = [
         _Curve(paths.iloc[:, i], f"{day:%Y-%m}", str(outcome), bool(lasting))
-        for i, (day, outcome, lasting) in enumerate(paths.columns.to_flat_index())
+        for i, (day, outcome, lasting) in enumerate(zip(*levels, strict=True))
     ]
     many = len(curves) > _FEW
-    with drawing(ax, 6.2, 4.0) as ax:
+    with drawing(ax, 5.4, 3.8) as ax:
         ax.axvspan(*fresh, color=PALE, alpha=0.75, linewidth=0)
         ax.axhline(0.0, color=INK, linewidth=0.9)
         ax.axvline(0.0, color=GREY, linestyle=":", linewidth=1.0)
         for outcome, (color, dash) in _OUTCOMES.items():
             mine = [curve for curve in curves if curve.outcome == outcome and not curve.lasting]
             label = f"{outcome} ({len(mine)})"
-            for curve in mine:
+            for i, curve in enumerate(mine):
                 ax.plot(curve.path.index, curve.path, color=color, linestyle="-" if many else dash,
                         linewidth=0.6 if many else 1.3, alpha=0.35 if many else 1.0,
-                        label="_nolegend_" if many else label)  # fmt: skip
-                label = "_nolegend_"
+                        label="_nolegend_" if many or i else label)  # fmt: skip
             if many and mine:
                 middle = pd.concat([curve.path for curve in mine], axis=1).median(axis=1)
                 ax.plot(middle.index, middle, color=color, linestyle=dash, linewidth=2.0,
@@ -111,7 +111,7 @@ def plot_episodes(
         ax.set_xlabel("rows from the entry; shaded: the fresh window that decides")
         ax.set_ylabel("rolling correlation")
         ax.set_title("All divergences, aligned at entry")
-        legend_between(ax, 3)
+        legend_above(ax, 3)
         return ax
 
 

@@ -17,7 +17,7 @@ from regimecorr.plotting.style import (
     SKY,
     VERMILLION,
     drawing,
-    legend_between,
+    legend_above,
 )
 
 __all__ = ["plot_levels"]
@@ -68,7 +68,7 @@ def plot_levels(
     True
     """
     short, long = (f"{w} rows" if isinstance(w, int) else str(w) for w in windows)
-    with drawing(ax, 6.2, 4.2) as ax:
+    with drawing(ax, 5.4, 4.0) as ax:
         ax.axhspan(*band, color=PALE, alpha=0.9, linewidth=0)
         ax.axhline(0.0, color=INK, linewidth=0.9)
         for column, label, color, dash, width in (
@@ -87,7 +87,7 @@ def plot_levels(
         ax.set_ylabel("correlation")
         ax.set_xlabel(_shares(table, band), fontsize=8.5, loc="left", linespacing=1.4)
         ax.set_title("Correlation of prices, and of returns")
-        legend_between(ax, 2)
+        legend_above(ax, 2)
         return ax
 
 
@@ -105,4 +105,4 @@ def _shares(table: pd.DataFrame, band: tuple[float, float]) -> str:
             f", resolved in time {percent(here['share_resolved'])} "
             f"({percent(apart['share_resolved'])})"
         )
-    return "\n".join(line for part in text for line in textwrap.wrap(part, 76))
+    return "\n".join(line for part in text for line in textwrap.wrap(part, 66))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from regimecorr.plotting.style import (
     BLUE,
@@ -16,7 +16,7 @@ from regimecorr.plotting.style import (
     SILVER,
     SKY,
     drawing,
-    legend_between,
+    legend_above,
     literal,
 )
 
@@ -26,6 +26,9 @@ _WAYS = {"asset-led": (BLUE, BLUE), "benchmark-led": (ORANGE, ORANGE), "open": (
 #: More points than this have no dates.
 _FEW = 12
 _LEAST = 0.05
+#: Log moves below it are drawn to scale, larger ones as their logarithm.
+_LINEAR = 0.1
+_TICKS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 def plot_pathways(
@@ -57,7 +60,7 @@ def plot_pathways(
     Returns
     -------
     Axes
-        Moves in log points (0.1 is written 10).
+        Moves in log points (0.1 is written 10), to scale up to 10 and logarithmic beyond.
 
     Examples
     --------
@@ -71,9 +74,12 @@ def plot_pathways(
     found = episodes[episodes["pathway"].isin(list(_WAYS))]
     found = found.dropna(subset=["asset_move", "benchmark_move"])
     names = literal(asset, 18), literal(benchmark, 18)
-    with drawing(ax, 5.2, 5.4) as ax:
+    with drawing(ax, 5.0, 5.4) as ax:
         moves = found[["asset_move", "benchmark_move"]].abs().to_numpy(dtype=float)
         reach = 1.2 * max(float(moves.max()) if moves.size else 0.0, _LEAST)
+        # The same odd scale on both axes keeps diagonals straight and small moves apart.
+        ax.set_xscale("asinh", linear_width=_LINEAR)
+        ax.set_yscale("asinh", linear_width=_LINEAR)
         ax.set_xlim(-reach, reach)
         ax.set_ylim(-reach, reach)
         ax.set_box_aspect(1.0)
@@ -93,15 +99,22 @@ def plot_pathways(
         ):
             ax.plot([0.0, x], [0.0, y], color=SILVER, linewidth=0.9, zorder=2)
             if few:
-                _name(ax, f"{start:%Y-%m}", x, y)
+                _name(ax, f"{start:%Y-%m}", x, y, reach)
+        ticks = [m for m in _TICKS if reach / 50.0 < m < reach]
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+.0f}"))
+            axis.set_major_locator(FixedLocator([*(-m for m in ticks), 0.0, *ticks]))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _points(value)))
+            axis.set_minor_locator(NullLocator())
         ax.set_xlabel(f"move of {names[1]}, log points")
         ax.set_ylabel(f"move of {names[0]}, log points")
         ax.set_title("Who closed the gap")
-        legend_between(ax, 1)
+        legend_above(ax, 1)
         return ax
+
+
+def _points(move: float) -> str:
+    """A log move in points, with its sign."""
+    return f"{100 * move:+.0f}".replace("-", "\N{MINUS SIGN}") if move else "0"
 
 
 def _called(way: str, names: tuple[str, str]) -> str:
@@ -113,7 +126,7 @@ def _called(way: str, names: tuple[str, str]) -> str:
 
 def _draw_regions(ax: Axes, reach: float, names: tuple[str, str]) -> None:
     """The four ways to close: the larger signed part leads, so diagonals part them."""
-    line = np.array([-reach, reach])
+    line = np.array([-reach, 0.0, reach])
     ax.fill_between(line, np.abs(line), reach, color=SKY, alpha=0.16, linewidth=0)
     ax.fill_between(line, -reach, -np.abs(line), color=SKY, alpha=0.16, linewidth=0)
     ax.fill_between(line, -np.abs(line), np.abs(line), color=ORANGE, alpha=0.12, linewidth=0)
@@ -124,19 +137,20 @@ def _draw_regions(ax: Axes, reach: float, names: tuple[str, str]) -> None:
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.8}
     first, second = (name.strip() for name in names)
     for x, y, text, turn in (
-        (0.0, 0.96, f"{first} led, up", 0),
-        (0.0, -0.96, f"{first} led, down", 0),
-        (0.96, 0.0, f"{second} led, up", 90),
-        (-0.96, 0.0, f"{second} led, down", 90),
+        (0.5, 0.97, f"{first} led, up", 0),
+        (0.5, 0.03, f"{first} led, down", 0),
+        (0.97, 0.5, f"{second} led, up", 90),
+        (0.03, 0.5, f"{second} led, down", 90),
     ):
-        ax.text(x * reach, y * reach, text, ha="center", va="center", rotation=turn, fontsize=8.0,
-                color=INK, bbox=box, zorder=2.5)  # fmt: skip
-    ax.text(0.8 * reach, 0.8 * reach, "gap stays", ha="center", va="bottom", rotation=45,
-            rotation_mode="anchor", fontsize=7.5, color=GREY)  # fmt: skip
+        ax.text(x, y, text, ha="center", va="center", rotation=turn, fontsize=8.0, color=INK,
+                bbox=box, zorder=2.5, transform=ax.transAxes)  # fmt: skip
+    ax.text(0.9, 0.91, "gap stays", ha="center", va="bottom", rotation=45, rotation_mode="anchor",
+            fontsize=7.5, color=GREY, transform=ax.transAxes)  # fmt: skip
 
 
-def _name(ax: Axes, text: str, x: float, y: float) -> None:
-    """Write a date beside a point, on the side away from the middle."""
-    out = 1 if x >= 0 else -1
+def _name(ax: Axes, text: str, x: float, y: float, reach: float) -> None:
+    """Write a date beside a point, on the side away from the middle unless the edge is near."""
+    near = np.arcsinh(abs(x) / _LINEAR) > 0.7 * np.arcsinh(reach / _LINEAR)
+    out = 1 if (x >= 0) != near else -1
     ax.annotate(text, (x, y), xytext=(6 * out, 3 if y >= 0 else -9), textcoords="offset points",
                 ha="left" if out > 0 else "right", fontsize=7.5, color=INK, zorder=4)  # fmt: skip

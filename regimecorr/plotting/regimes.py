@@ -18,7 +18,7 @@ from regimecorr.plotting.style import (
     VERMILLION,
     correlation_limits,
     drawing,
-    legend_between,
+    legend_above,
     note_right,
     number,
     place_of,
@@ -80,7 +80,7 @@ def plot_regimes(
     >>> ax.get_title(loc="left")
     'Correlation and its regimes'
     """
-    with drawing(ax, 6.4, 3.9) as ax:
+    with drawing(ax, 5.4, 3.8) as ax:
         ax.axhline(0.0, color=INK, linewidth=0.9)
         of_short = "" if basis == "returns" else f" of {basis.replace('_', ' ')}"
         lines = (
@@ -106,7 +106,7 @@ def plot_regimes(
             ax.set_xlim(correlation.index[0], correlation.index[-1])
         ax.set_ylabel("correlation of returns" if basis == "returns" else "correlation")
         ax.set_title("Correlation and its regimes")
-        legend_between(ax, 2)
+        legend_above(ax, 2)
         return ax
 
 
@@ -157,4 +157,4 @@ def _draw_strip(
 def _nearest(path: pd.Series, regimes: pd.DataFrame) -> npt.NDArray[np.intp]:
     """Number of the regime whose correlation is nearest, by row."""
     distance = path.to_numpy()[:, None] - regimes["correlation"].to_numpy()[None, :]
-    return np.argmin(np.abs(distance), axis=1)
+    return np.asarray(np.argmin(np.abs(distance), axis=1))

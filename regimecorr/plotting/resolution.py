@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,19 @@ from regimecorr.errors import DataError
 from regimecorr.formatting import percent, plural
 from regimecorr.plotting.style import (
     BLUE,
-    GREY,
+    GREEN,
     PALE,
-    SILVER,
     VERMILLION,
     drawing,
-    legend_between,
+    legend_above,
     note_right,
     spread,
 )
 
 __all__ = ["plot_resolution"]
+
+#: Height, text and colour of what is written at the right edge.
+_End: TypeAlias = tuple[float, str, str]
 
 
 def plot_resolution(
@@ -90,12 +93,12 @@ def plot_resolution(
             "There is neither a forecast nor an incidence to draw; pass `Verdict.forecast`, the "
             "`incidence` of `episode_durations`, or both."
         )
-    with drawing(ax, 6.0, 3.8) as ax:
-        ends: list[tuple[float, str, str]] = []
+    with drawing(ax, 5.4, 3.7) as ax:
+        ends: list[_End] = []
         last = fresh[1] if forecast is None else int(forecast.index[-1])
         if incidence is not None and len(incidence):
             last = max(last, int(incidence.index[-1])) if forecast is None else last
-            _draw_past(ax, incidence, last, n_episodes)
+            ends += _draw_past(ax, incidence, last, n_episodes)
         if forecast is not None:
             chart = forecast["p_chart_resolved"]
             ax.plot(chart.index, chart, color=BLUE, linewidth=1.9,
@@ -112,16 +115,18 @@ def plot_resolution(
         ax.set_ylim(0.0, 1.03)
         ax.xaxis.set_major_locator(MultipleLocator(63 if last <= 400 else 252))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        ax.set_xlabel("rows since the divergence began (forecast: from today)")
+        ax.set_xlabel("rows since the divergence began" if forecast is None
+                      else "rows from today (past episodes: since they began)")  # fmt: skip
         ax.set_ylabel("share or probability")
-        ax.set_title("Resolved on the chart is not transient" if len(ends) == 2
+        both = forecast is not None and math.isfinite(p_structural)
+        ax.set_title("Resolved on the chart is not transient" if both
                      else "How soon divergences are over on the chart")  # fmt: skip
-        legend_between(ax, 1)
+        legend_above(ax, 1)
         return ax
 
 
-def _draw_past(ax: Axes, incidence: pd.DataFrame, last: int, n_episodes: int | None) -> None:
-    """The share of past episodes that had recovered, with its band."""
+def _draw_past(ax: Axes, incidence: pd.DataFrame, last: int, n_episodes: int | None) -> list[_End]:
+    """The share of past episodes that had recovered, with its band; its end if it reaches it."""
     rows = incidence.index.to_numpy(dtype=float)
     share, lower, upper = (
         incidence[f"recovers{end}"].to_numpy(dtype=float) for end in ("", "_lower", "_upper")
@@ -130,10 +135,14 @@ def _draw_past(ax: Axes, incidence: pd.DataFrame, last: int, n_episodes: int | N
     if over and rows[-1] < last:  # nobody is left to change it
         rows = np.r_[rows, last]
         share, lower, upper = (np.r_[v, v[-1]] for v in (share, lower, upper))
-    ax.fill_between(rows, lower, upper, step="post", color=SILVER, alpha=0.35, linewidth=0)
+    ax.fill_between(rows, lower, upper, step="post", color=GREEN, alpha=0.2, linewidth=0)
     who = "past episodes" if n_episodes is None else f"{plural(n_episodes, 'past episode')}"
-    ax.step(rows, share, where="post", color=GREY, linestyle="--", linewidth=1.5,
+    ax.step(rows, share, where="post", color=GREEN, linestyle="--", linewidth=1.5,
             label=f"{who} that had recovered, with band")  # fmt: skip
+    if rows[-1] < last:
+        return []
+    at = float(share[np.searchsorted(rows, last, side="right") - 1])
+    return [(at, f"past {percent(at)}", GREEN)]
 
 
 def _draw_transient(

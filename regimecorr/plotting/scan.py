@@ -24,7 +24,7 @@ from regimecorr.plotting.style import (
     SKY,
     VERMILLION,
     drawing,
-    legend_between,
+    legend_above,
     literal,
 )
 
@@ -106,7 +106,7 @@ def plot_scan(
         ax.set_title("Probability of structural, in percent" if value == "p_structural"
                      else "State of every pair")  # fmt: skip
         handles = _legend(table, value)
-        legend_between(ax, 2, handles, [str(handle.get_label()) for handle in handles])
+        legend_above(ax, 2, handles, [str(handle.get_label()) for handle in handles])
         if value == "p_structural":
             _draw_scale(ax)
         return ax
@@ -137,7 +137,7 @@ def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_ylabel()
     'share of established pairs'
     """
-    with drawing(ax, 6.2, 3.2) as ax:
+    with drawing(ax, 5.4, 3.0) as ax:
         divergent, strained = share["share_divergent"], share["share_strained"]
         both = divergent + strained
         ax.fill_between(share.index, 0.0, divergent, color=VERMILLION, alpha=0.85, linewidth=0,
@@ -152,8 +152,8 @@ def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         ax.set_ylabel("share of established pairs")
         n = share["established"].max() if len(share) else 0
-        ax.set_title(f"Breadth: how many of up to {n:.0f} established pairs are broken")
-        legend_between(ax, 2)
+        ax.set_title(f"Broken pairs, of up to {n:.0f} established")
+        legend_above(ax, 2)
         return ax
 
 

@@ -31,6 +31,8 @@ INK = "#222222"
 GREY = "#666666"
 SILVER = "#999999"
 PALE = "#E8E8E8"
+#: Points that a letter of a legend and of a title takes, and the mark before an entry.
+_LETTER, _CAPITAL, _ENTRY = 4.9, 6.4, 21.0
 #: Asset and benchmark.
 LEGS = (BLUE, ORANGE)
 
@@ -128,38 +130,45 @@ def spread(values: list[float], distance: float) -> list[float]:
 def legend_above(
     ax: Axes, columns: int, handles: list[Any] | None = None, labels: list[str] | None = None
 ) -> None:
-    """Draw a legend in the line of the title, where it hides no data."""
-    _legend(ax, columns, handles, labels, "right")
+    """Draw a legend above the data, where it hides none; call it after the title is set.
 
-
-def legend_between(
-    ax: Axes, columns: int, handles: list[Any] | None = None, labels: list[str] | None = None
-) -> None:
-    """Draw a legend between title and data, for narrow pictures; the title makes room."""
-    shown = _legend(ax, columns, handles, labels, "left")
-    rows = -(-len(shown) // columns)
-    ax.set_title(ax.get_title(loc="left"), pad=6.0 + 12.5 * rows)
-
-
-def _legend(
-    ax: Axes, columns: int, handles: list[Any] | None, labels: list[str] | None, side: str
-) -> list[Any]:
+    It stands in the line of the title, or, where that is too short, in lines of its own between
+    title and data, of at most ``columns`` entries each.
+    """
     known, names = ax.get_legend_handles_labels()
-    shown = known if handles is None else handles
-    if shown:
-        ax.legend(
-            shown,
-            names if labels is None else labels,
-            loc="lower right" if side == "right" else "lower left",
-            bbox_to_anchor=(1.0 if side == "right" else 0.0, 1.0),
-            borderaxespad=0.2,
-            ncols=columns,
-            columnspacing=0.8,
-            handlelength=1.2,
-            handletextpad=0.4,
-            labelspacing=0.25,
-        )
-    return shown
+    handles, labels = known if handles is None else handles, names if labels is None else labels
+    if not handles:
+        return
+    title = ax.get_title(loc="left")
+    width = 72.0 * ax.get_window_extent().width / ax.figure.dpi
+    entries = [_ENTRY + _LETTER * len(label) for label in labels]
+    beside = len(entries) <= columns and _CAPITAL * len(title) + sum(entries) <= width
+    fitting = len(entries) if beside else _columns_that_fit(entries, min(columns, 6), width)
+    ax.legend(
+        handles,
+        labels,
+        loc="lower right" if beside else "lower left",
+        bbox_to_anchor=(1.0 if beside else 0.0, 1.0),
+        borderaxespad=0.2,
+        borderpad=0.4 if beside else 0.2,
+        ncols=fitting,
+        columnspacing=0.8,
+        handlelength=1.2,
+        handletextpad=0.4,
+        labelspacing=0.25,
+    )
+    if not beside:
+        lines = -(-len(entries) // fitting)
+        ax.set_title(title, pad=4.0 + 12.0 * lines)
+
+
+def _columns_that_fit(entries: list[float], most: int, width: float) -> int:
+    """The most columns, filled from top to bottom, that are no wider than ``width`` together."""
+    for columns in range(min(most, len(entries)), 1, -1):
+        lines = -(-len(entries) // columns)
+        if sum(max(entries[i : i + lines]) for i in range(0, len(entries), lines)) <= width:
+            return columns
+    return 1
 
 
 def draw_legs(ax: Axes, frame: pd.DataFrame) -> None:
