@@ -74,7 +74,7 @@ def plot_episodes(
     >>> r = rc.rolling_correlation(prices, window=90)
     >>> ax = plot_episodes(rc.episode_paths(r, rc.find_episodes(prices)))
     >>> ax.get_legend_handles_labels()[1]
-    ['structural (1)', 'transient (5)']
+    ['transient (6)']
     """
     levels = (paths.columns.get_level_values(name) for name in ("day", "outcome", "lasting"))
     curves = [

@@ -55,6 +55,19 @@ def plot_claim(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_claim
+    >>> observed = pd.Series({"matured": 9.0, "resolved_chart": 9.0, "episodes_per_year": 0.9})
+    >>> shares = {"resolved_chart": [0.99], "resolved_fresh": [0.8]}
+    >>> worlds = pd.DataFrame(shares, index=["constant"])
+    >>> curve = {"survival": [0.5, 0.0], "lower": [0.2, 0.0], "upper": [0.8, 0.0]}
+    >>> curve = pd.DataFrame(curve, index=pd.Index([30.0, 80.0], name="time"))
+    >>> ax = plot_claim({"observed": curve, "constant": curve}, observed, worlds)
+    >>> ax.get_legend_handles_labels()[1]
+    ['constant (99%)', 'observed (9 of 9)']
     """
     with drawing(ax, 7.0, 4.0) as ax:
         for i, name in enumerate(worlds.index):
@@ -120,6 +133,18 @@ def plot_worlds(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_worlds
+    >>> observed = pd.Series({"matured": 9.0, "resolved_chart": 9.0, "episodes_per_year": 0.9})
+    >>> shares = {"resolved_chart": [0.99], "resolved_fresh": [0.8]}
+    >>> worlds = pd.DataFrame(shares, index=["constant"])
+    >>> drawn = pd.DataFrame({"episodes_per_year": [0.5, 1.0, 1.5]})
+    >>> ax = plot_worlds({"constant": drawn}, observed, worlds)
+    >>> ax.texts[0].get_text()
+    '99% chart, 80% fresh'
     """
     with drawing(ax, 7.0, 0.9 + 0.42 * len(worlds)) as ax:
         for i, name in enumerate(worlds.index):

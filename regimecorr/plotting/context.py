@@ -55,6 +55,16 @@ def plot_percent(frame: pd.DataFrame, title: str, *, ax: Axes | None = None) -> 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_percent
+    >>> changes = pd.DataFrame({"ETH": [0.5, 0.2, -0.1], "IWM": [0.1, 0.1, 0.0]}, index=days)
+    >>> ax = plot_percent(changes, "Year over year")
+    >>> ax.get_ylabel()
+    'percent'
     """
     with drawing(ax, 6.0, 2.4) as ax:
         draw_legs(ax, frame)
@@ -89,6 +99,15 @@ def plot_momentum(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_momentum
+    >>> rsi = pd.DataFrame({"asset_rsi": [30.0, 45, 60], "benchmark_rsi": 50.0}, index=days)
+    >>> plot_momentum(rsi, "rsi", ("ETH", "IWM")).get_ylabel()
+    'RSI'
     """
     with drawing(ax, 6.0, 2.4) as ax:
         both = momentum[[f"{leg}_{figure}" for leg in ("asset", "benchmark")]]
@@ -121,6 +140,16 @@ def plot_beta(beta: pd.DataFrame, windows: tuple[int, int], *, ax: Axes | None =
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_beta
+    >>> beta = pd.DataFrame({"short": [1.0, 1.2, 0.9], "long": 1.1, "long_error": 0.1}, index=days)
+    >>> ax = plot_beta(beta, (90, 252))
+    >>> ax.get_legend_handles_labels()[1]
+    ['252 rows, two errors', '90 rows']
     """
     with drawing(ax, 6.0, 2.4) as ax:
         low, high = (beta["long"] + k * beta["long_error"] for k in (-2.0, 2.0))
@@ -150,6 +179,14 @@ def plot_gap(gap: pd.DataFrame, opens: float, *, ax: Axes | None = None) -> Axes
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_gap
+    >>> plot_gap(pd.DataFrame({"z": [0.2, 1.1, 2.3]}, index=days), 2.0).get_ylabel()
+    'z-score'
     """
     with drawing(ax, 6.0, 2.4) as ax:
         ax.axhspan(-0.5, 0.5, color=PALE, alpha=0.8, linewidth=0)
@@ -175,6 +212,16 @@ def plot_conditional(conditional: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_conditional
+    >>> index = pd.MultiIndex.from_product([["VIX"], ["high", "low"]])
+    >>> states = {"correlation": [0.5, 0.2], "lower": [0.4, 0.1], "upper": [0.6, 0.3], "rows": 500}
+    >>> ax = plot_conditional(pd.DataFrame(states, index=index))
+    >>> ax.get_legend_handles_labels()[1]
+    ['high', 'low']
     """
     series = list(dict.fromkeys(conditional.index.get_level_values(0)))
     with drawing(ax, 6.0, 1.0 + 0.4 * len(series)) as ax:

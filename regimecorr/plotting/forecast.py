@@ -60,6 +60,19 @@ def plot_forecast(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_forecast
+    >>> rows = pd.RangeIndex(1, 253, name="horizon")
+    >>> quantiles = {"q05": -0.2, "q25": 0.0, "q50": 0.1, "q75": 0.2, "q95": 0.4}
+    >>> past = pd.DataFrame({"r_short": [0.4, 0.2, -0.1]})
+    >>> ax = plot_forecast(
+    ...     pd.DataFrame(quantiles, index=rows), past, midpoint=0.2, fresh=(127, 252)
+    ... )
+    >>> ax.texts[1].get_text()
+    'structural below +0.20'
     """
     with drawing(ax, 6.0, 3.5) as ax:
         past = correlation.iloc[-history:]

@@ -59,13 +59,17 @@ def plot_levels(
 
     Examples
     --------
-    >>> import regimecorr as rc
+    >>> import pandas as pd
     >>> from regimecorr.plotting import plot_levels
-    >>> prices = rc.simulate("constant", n_obs=1000, rng=1).prices
-    >>> audit = rc.audit_levels(prices, n_boot=20)
-    >>> ax = plot_levels(audit.correlation, audit.table, band=audit.band)
-    >>> ax.get_xlabel().startswith("in [0.6, 0.9] on ")
-    True
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> paths = {"levels_short": [0.8, 0.1, -0.5], "levels_long": [0.9, 0.7, 0.3]}
+    >>> paths |= {"returns_short": [0.5, 0.4, 0.5], "returns_long": 0.5}
+    >>> figures = {"share_in_band": [0.36, 0.2], "episodes_per_year": [1.0, 0.96]}
+    >>> figures |= {"share_resolved": [1.0, 0.99]}
+    >>> table = pd.DataFrame(figures, index=["observed", "independent"])
+    >>> ax = plot_levels(pd.DataFrame(paths, index=days), table)
+    >>> ax.get_xlabel().splitlines()[0]
+    'in [0.6, 0.9] on 36% of days (independent legs: 20%)'
     """
     short, long = (f"{w} rows" if isinstance(w, int) else str(w) for w in windows)
     with drawing(ax, 5.4, 4.0) as ax:

@@ -42,6 +42,16 @@ def plot_prices(prices: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_prices
+    >>> prices = pd.DataFrame({"ETH": [20.0, 30, 25], "IWM": [190.0, 195, 193]}, index=days)
+    >>> ax = plot_prices(prices)
+    >>> ax.get_title(loc="left")
+    'Prices (2024-01-01 = 100)'
     """
     with drawing(ax, 9.0, 3.0) as ax:
         scaled = 100.0 * prices / prices.iloc[0]
@@ -98,6 +108,19 @@ def plot_correlation(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_correlation
+    >>> paths = pd.DataFrame({"r_short": [0.4, 0.1, -0.1], "r_long": 0.4, "dcc": 0.3}, index=days)
+    >>> episodes = pd.DataFrame({"start": days[2:], "end": [pd.NaT]})
+    >>> ax = plot_correlation(
+    ...     paths.assign(regime_filtered=0.2), episodes, reference=0.4, midpoint=0.15
+    ... )
+    >>> [text.get_text() for text in ax.texts][0]
+    'reference +0.40'
     """
     with drawing(ax, 9.0, 4.0) as ax:
         today = correlation.index[-1]

@@ -144,7 +144,7 @@ def _draw_regions(ax: Axes, reach: float, names: tuple[str, str]) -> None:
     ):
         ax.text(x, y, text, ha="center", va="center", rotation=turn, fontsize=8.0, color=INK,
                 bbox=box, zorder=2.5, transform=ax.transAxes)  # fmt: skip
-    ax.text(0.9, 0.91, "gap stays", ha="center", va="bottom", rotation=45, rotation_mode="anchor",
+    ax.text(0.94, 0.945, "gap stays", ha="center", va="bottom", rotation=45, rotation_mode="anchor",
             fontsize=7.5, color=GREY, transform=ax.transAxes)  # fmt: skip
 
 

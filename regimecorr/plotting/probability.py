@@ -48,6 +48,13 @@ def plot_probability(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from regimecorr.plotting import plot_probability
+    >>> ax = plot_probability(0.42, 0.2, (0.29, 0.57), label="undecided")
+    >>> ax.texts[0].get_text().split()
+    ['structural', '42%,', '29%', 'to', '57%']
     """
     with drawing(ax, 3.2, 3.5) as ax:
         ax.set_title(f"Probability: {label}" if label and not reason else "Probability")

@@ -48,6 +48,17 @@ def plot_reliability(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.evaluation.reliability import reliability_curve
+    >>> from regimecorr.plotting import plot_reliability
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(size=200)
+    >>> ax = plot_reliability(reliability_curve(p, rng.uniform(size=200) < p, n_boot=99))
+    >>> ax.get_xlabel()
+    'forecast probability of structural'
     """
     with drawing(ax, 4.4, 4.4 if histogram is None else 5.4) as ax:
         ax.set_xlim(0.0, 1.0)

@@ -70,12 +70,13 @@ def plot_scan(
 
     Examples
     --------
-    >>> import regimecorr as rc
+    >>> import pandas as pd
     >>> from regimecorr.plotting import plot_scan
-    >>> prices = rc.simulate("recurrent", n_obs=700, rng=1).prices
-    >>> ax = plot_scan(rc.scan(prices, calibration=None, n_paths=400).table)
-    >>> [tick.get_text() for tick in ax.get_yticklabels()]
-    ['A']
+    >>> pairs = {"asset": ["BTC", "ETH"], "benchmark": "SPX", "failed": False}
+    >>> figures = {"state": ["divergent", "weak"], "p_structural": [0.6, float("nan")]}
+    >>> ax = plot_scan(pd.DataFrame(pairs | figures))
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['divergent now', 'no probability']
     """
     if value not in get_args(ScanValue):
         raise DataError(f"value={value!r} is unknown; use one of {', '.join(get_args(ScanValue))}.")
@@ -112,7 +113,7 @@ def plot_scan(
         return ax
 
 
-def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_breadth(share: pd.DataFrame, *, least: int = 5, ax: Axes | None = None) -> Axes:
     """Draw the share of established pairs that are broken, week by week.
 
     Parameters
@@ -120,6 +121,8 @@ def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     share : DataFrame
         By week ``established``, ``share_divergent`` and ``share_strained``, as the ``share`` of
         `scan`; each is known on its day.
+    least : int, default 5
+        Weeks with fewer established pairs are left out: a share of two pairs tells nothing.
     ax : Axes, optional
         Where to draw; default: a new figure.
 
@@ -138,7 +141,8 @@ def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'share of established pairs'
     """
     with drawing(ax, 5.4, 3.0) as ax:
-        divergent, strained = share["share_divergent"], share["share_strained"]
+        enough = share["established"] >= least
+        divergent, strained = (share[f"share_{s}"].where(enough) for s in _FRAMES)
         both = divergent + strained
         ax.fill_between(share.index, 0.0, divergent, color=VERMILLION, alpha=0.85, linewidth=0,
                         label="divergent")  # fmt: skip
@@ -149,6 +153,8 @@ def plot_breadth(share: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.set_ylim(0.0, min(max(1.1 * top, 0.05), 1.0))
         if len(share) > 1:
             ax.set_xlim(share.index[0], share.index[-1])
+        else:
+            ax.set_xticks([])  # one week or none makes no axis of dates
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         ax.set_ylabel("share of established pairs")
         n = share["established"].max() if len(share) else 0
