@@ -102,7 +102,7 @@ def plot_pathways(
                 _name(ax, f"{start:%Y-%m}", x, y, reach)
         ticks = [m for m in _TICKS if reach / 50.0 < m < reach]
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(FixedLocator([*(-m for m in ticks), 0.0, *ticks]))
+            axis.set_major_locator(FixedLocator([*(-m for m in ticks[::-1]), 0.0, *ticks]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: _points(value)))
             axis.set_minor_locator(NullLocator())
         ax.set_xlabel(f"move of {names[1]}, log points")
@@ -120,7 +120,7 @@ def _points(move: float) -> str:
 def _called(way: str, names: tuple[str, str]) -> str:
     """The way with the name of the leg."""
     for leg, name in zip(("asset", "benchmark"), names, strict=True):
-        way = way.replace(f"{leg}-led", f"{name.strip()} led")
+        way = way.replace(f"{leg}-led", f"{name} led")
     return way
 
 

@@ -159,7 +159,7 @@ def legend_above(
     )
     if not beside:
         lines = -(-len(entries) // fitting)
-        ax.set_title(title, pad=4.0 + 12.0 * lines)
+        ax.set_title(title, pad=6.0 + 12.0 * lines)
 
 
 def _columns_that_fit(entries: list[float], most: int, width: float) -> int:
