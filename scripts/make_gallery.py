@@ -25,6 +25,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 STATIC = DOCS / "_static"
 PAGE = DOCS / "gallery.md"
 SCANNED = ["ETH", "BTC", "IWM", "SPY", "QQQ", "GLD", "TLT", "UUP_TR"]
+STATES = ["VIX", "NFCI", "DTWEXBGS", "DGS10", "BAMLH0A0HYM2"]
 LARGEST = 200_000  # bytes of a picture
 
 
@@ -43,9 +44,9 @@ PICTURES = (
     Picture(
         "overview",
         "The verdict",
-        "Prices, rolling correlations with past divergences, the forecast and the probability of "
-        "one day: read the "
-        "bar at the lower right last, it is what can be scored.",
+        "Prices, rolling correlations with past divergences, the forecast and the "
+        "probability of one "
+        "day, for a wide page: read the bar at the lower right last, it is what can be scored.",
         "v.plot()",
         "verdict.png",
         "make_readme.py",
@@ -103,9 +104,9 @@ PICTURES = (
     Picture(
         "episodes",
         "Episode atlas",
-        "Every line is one divergence from 90 rows before its entry to 252 after, in the colour "
-        "of what came; the "
-        "chart's divergences of price levels mostly turn at once, whatever their outcome.",
+        "Every line is one divergence (here those of the chart of price levels) from 90 rows "
+        "before its "
+        "entry to 252 after, in the colour of its outcome; one that lasts today is bold.",
         "rc.plotting.plot_episodes(paths)",
     ),
     Picture(
@@ -131,8 +132,6 @@ PICTURES = (
         "explanation: curves that "
         "lie together cannot be told apart by it.",
         "trial.plot()",
-        "claim_durations.svg",
-        "make_claims.py",
     ),
     Picture(
         "claim_worlds",
@@ -141,8 +140,6 @@ PICTURES = (
         "of one world, and at "
         "the right stands the share that resolved.",
         "trial.plot_worlds()",
-        "claim_worlds.svg",
-        "make_claims.py",
     ),
     Picture(
         "reliability",
@@ -150,7 +147,7 @@ PICTURES = (
         "A forecast is calibrated where the steps stay in the band around the diagonal; the "
         "strip counts the forecasts, "
         "dark where it came.",
-        "rc.plotting.plot_reliability(curve, histogram=histogram)",
+        "rc.plotting.plot_reliability(reliability_curve(p, y), histogram=forecast_histogram(p, y))",
         "real_p_structural.svg",
         "make_track_record.py",
     ),
@@ -165,17 +162,25 @@ PICTURES = (
     Picture(
         "breadth",
         "Breadth",
-        "The height is the share of established pairs that were broken in a week: divergences "
-        "come in waves, so the "
-        "pairs of one week are no independent cases.",
+        "The height is the share of established pairs that were broken in a week: many pairs break "
+        "together, so those of one week are no independent cases.",
         "found.plot_breadth()",
     ),
     Picture(
         "beta",
         "Beta",
-        "The band is two standard errors of the long window; the short one moves in and out of "
-        "it by chance alone.",
+        "The band is two standard errors around the beta of the long window; that of the "
+        "short one is "
+        "noisier, as fewer returns enter it.",
         "rc.plotting.plot_beta(context.beta, (90, 252))",
+    ),
+    Picture(
+        "conditional",
+        "Correlation by state",
+        "Each series splits the days by its state, high or low, at the close before; where "
+        "the intervals "
+        "of both colours overlap, the state tells little about the correlation.",
+        "rc.plotting.plot_conditional(context.conditional)",
     ),
     Picture(
         "gap",
@@ -206,31 +211,35 @@ r = rc.rolling_correlation(prices, window=90, basis="levels")
 paths = rc.episode_paths(r, rc.find_episodes(prices, **chart))
 pathways = rc.episode_pathways(prices, **chart)
 audit = rc.audit_levels(prices)
-context = rc.context(prices, as_of="{day}")
+trial = rc.test_claim(prices, basis="levels", n_boot=500)
+context = rc.context(prices, as_of="{day}", macro=macro)
 found = rc.scan(panel, n_paths=1000)"""
 
 
-def market(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The pair, and the table that is scanned."""
+def market(folder: Path) -> dict[str, Any]:
+    """The pair, the table that is scanned, and series of the context."""
     closes = {
         name: pd.read_csv(folder / file, index_col=0, parse_dates=True)["close"]["2016":]
         for name, file in (("ETH", "eth_usd.csv"), ("IWM", "iwm.csv"))
     }
     panel = pd.read_csv(folder / "panel_daily.csv", index_col=0, parse_dates=True)
-    return pd.DataFrame(closes).dropna(), panel[SCANNED].loc["2016":]
+    macro = pd.read_csv(folder / "macro_daily.csv", index_col=0, parse_dates=True)
+    macro = macro.join(panel["VIX"], how="outer")[STATES]
+    prices = pd.DataFrame(closes).dropna()
+    return {"prices": prices, "panel": panel[SCANNED].loc["2016":], "macro": macro}
 
 
-def offline() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The S&P 500 and WTI, and four simulated assets."""
+def offline() -> dict[str, Any]:
+    """The S&P 500 and WTI, four simulated assets, and no other series."""
     worlds = [rc.simulate("recurrent", n_obs=1500, rng=seed).prices for seed in (1, 2)]
-    table = pd.concat(worlds, axis=1)
-    return rc.datasets.load_spx_wti(), table.set_axis(list("ABCD"), axis=1)
+    panel = pd.concat(worlds, axis=1).set_axis(list("ABCD"), axis=1)
+    return {"prices": rc.datasets.load_spx_wti(), "panel": panel, "macro": None}
 
 
 def draw(names: dict[str, Any]) -> None:
     """Draw what no other script draws; the calls are those of the page."""
     for picture in PICTURES:
-        if picture.file:
+        if picture.file or (picture.name == "conditional" and names["macro"] is None):
             continue
         file = STATIC / f"gallery_{picture.name}.svg"
         save(eval(picture.call, names).figure, file)  # the calls stand above
@@ -265,9 +274,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", help="folder of market prices")
     folder = parser.parse_args().folder
-    prices, panel = offline() if folder is None else market(folder)
+    names = {"rc": rc} | (offline() if folder is None else market(folder))
+    prices, panel = names["prices"], names["panel"]
     setup = SETUP.format(day="2014-06-13" if folder is None else "2023-11-14")
-    names: dict[str, Any] = {"rc": rc, "prices": prices, "panel": panel}
     exec(setup, names)
     draw(names)
     first, second = prices.columns
@@ -276,7 +285,8 @@ def main() -> None:
         f"Here `prices` holds the closes of {first} and {second} on their common days from "
         f"{prices.index[0]:%Y-%m-%d} to {prices.index[-1]:%Y-%m-%d}, and `panel` those of "
         f"{'simulated assets' if folder is None else 'several assets'} ({scanned}), both as "
-        "`rc.load_prices` returns them. Then:"
+        "`rc.load_prices` returns them; `macro` holds series by day, such as the VIX, or is "
+        "None. Then:"
     )
     text = fill(PAGE.read_text(encoding="utf-8"), "gallery",
                 entries("\n".join(textwrap.wrap(about, 118)), setup))  # fmt: skip

@@ -19,6 +19,7 @@ from regimecorr.plotting.style import (
     SKY,
     VERMILLION,
     drawing,
+    legend_above,
     literal,
     name_rows,
     note_right,
@@ -69,7 +70,7 @@ def plot_claim(
     >>> ax.get_legend_handles_labels()[1]
     ['constant (99%)', 'observed (9 of 9)']
     """
-    with drawing(ax, 7.0, 4.0) as ax:
+    with drawing(ax, 5.4, 4.0) as ax:
         for i, name in enumerate(worlds.index):
             curve = survival[name]
             if len(curve):
@@ -104,8 +105,8 @@ def plot_claim(
         ax.set_xlim(0.0, max(ends, default=None))
         ax.set_xlabel("rows since the divergence began")
         ax.set_ylabel("share not yet back")
-        ax.set_title("How long divergences last (share resolved in time)")
-        ax.legend(loc="upper right")
+        ax.set_title("How long divergences last (in brackets: resolved in time)")
+        legend_above(ax, 3)
         return ax
 
 
@@ -146,7 +147,7 @@ def plot_worlds(
     >>> ax.texts[0].get_text()
     '99% chart, 80% fresh'
     """
-    with drawing(ax, 7.0, 0.9 + 0.42 * len(worlds)) as ax:
+    with drawing(ax, 5.6, 0.9 + 0.42 * len(worlds)) as ax:
         for i, name in enumerate(worlds.index):
             drawn = statistics[name]["episodes_per_year"]
             low, quarter, middle, upper, high = np.quantile(drawn, [0.05, 0.25, 0.5, 0.75, 0.95])

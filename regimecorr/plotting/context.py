@@ -66,7 +66,7 @@ def plot_percent(frame: pd.DataFrame, title: str, *, ax: Axes | None = None) -> 
     >>> ax.get_ylabel()
     'percent'
     """
-    with drawing(ax, 6.0, 2.4) as ax:
+    with drawing(ax, 5.4, 2.4) as ax:
         draw_legs(ax, frame)
         ax.axhline(0.0, color=INK, linewidth=0.9)
         if float(frame.max().max()) > _STEEP:
@@ -109,7 +109,7 @@ def plot_momentum(
     >>> plot_momentum(rsi, "rsi", ("ETH", "IWM")).get_ylabel()
     'RSI'
     """
-    with drawing(ax, 6.0, 2.4) as ax:
+    with drawing(ax, 5.4, 2.4) as ax:
         both = momentum[[f"{leg}_{figure}" for leg in ("asset", "benchmark")]]
         draw_legs(ax, both.iloc[-_MOMENTUM_ROWS:].set_axis(list(names), axis=1))
         if figure == "rsi":
@@ -151,7 +151,7 @@ def plot_beta(beta: pd.DataFrame, windows: tuple[int, int], *, ax: Axes | None =
     >>> ax.get_legend_handles_labels()[1]
     ['252 rows, two errors', '90 rows']
     """
-    with drawing(ax, 6.0, 2.4) as ax:
+    with drawing(ax, 5.4, 2.4) as ax:
         low, high = (beta["long"] + k * beta["long_error"] for k in (-2.0, 2.0))
         ax.fill_between(beta.index, low, high, color=BLUE, alpha=0.2, linewidth=0)
         ax.plot(beta.index, beta["long"], color=BLUE, label=f"{windows[1]} rows, two errors")
@@ -188,7 +188,7 @@ def plot_gap(gap: pd.DataFrame, opens: float, *, ax: Axes | None = None) -> Axes
     >>> plot_gap(pd.DataFrame({"z": [0.2, 1.1, 2.3]}, index=days), 2.0).get_ylabel()
     'z-score'
     """
-    with drawing(ax, 6.0, 2.4) as ax:
+    with drawing(ax, 5.4, 2.4) as ax:
         ax.axhspan(-0.5, 0.5, color=PALE, alpha=0.8, linewidth=0)
         for level in (-opens, opens):
             ax.axhline(level, color=GREY, linestyle=":", linewidth=1.0)
@@ -224,7 +224,7 @@ def plot_conditional(conditional: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     ['high', 'low']
     """
     series = list(dict.fromkeys(conditional.index.get_level_values(0)))
-    with drawing(ax, 6.0, 1.0 + 0.4 * len(series)) as ax:
+    with drawing(ax, 5.4, 1.0 + 0.4 * len(series)) as ax:
         for state, color, shift in (("high", VERMILLION, -0.16), ("low", BLUE, 0.16)):
             rows = conditional.xs(state, level=1).loc[series]
             places = [i + shift for i in range(len(series))]

@@ -74,7 +74,7 @@ def plot_forecast(
     >>> ax.texts[1].get_text()
     'structural below +0.20'
     """
-    with drawing(ax, 6.0, 3.5) as ax:
+    with drawing(ax, 5.4, 3.6) as ax:
         past = correlation.iloc[-history:]
         rows = np.arange(1 - len(past), 1)
         ax.axvspan(*fresh, color=PALE, alpha=0.75, linewidth=0)

@@ -53,7 +53,7 @@ def plot_prices(prices: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Prices (2024-01-01 = 100)'
     """
-    with drawing(ax, 9.0, 3.0) as ax:
+    with drawing(ax, 5.6, 2.8) as ax:
         scaled = 100.0 * prices / prices.iloc[0]
         draw_legs(ax, scaled)
         ax.set_yscale("log")
@@ -122,7 +122,7 @@ def plot_correlation(
     >>> [text.get_text() for text in ax.texts][0]
     'reference +0.40'
     """
-    with drawing(ax, 9.0, 4.0) as ax:
+    with drawing(ax, 5.8, 3.9) as ax:
         today = correlation.index[-1]
         shaded = _shade(ax, episodes, today)
         ax.axhline(0.0, color=INK, linewidth=0.9)
