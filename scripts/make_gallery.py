@@ -11,6 +11,7 @@ on the page are the ones that draw.
 from __future__ import annotations
 
 import argparse
+import ast
 import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -248,11 +249,13 @@ def draw(names: dict[str, Any]) -> None:
 
 
 def wrapped(call: str) -> str:
-    """A call of one line, or of one argument a line."""
-    if len(call) <= 100:
+    """A call on one line, or one argument a line where that is too long for a phone."""
+    found = ast.parse(call, mode="eval").body
+    if len(call) <= 60 or not isinstance(found, ast.Call):
         return call
-    head, _, rest = call.partition("(")
-    return f"{head}(\n    " + rest.removesuffix(")").replace(", ", ",\n    ") + ",\n)"
+    arguments = [ast.unparse(each) for each in found.args]
+    arguments += [f"{each.arg}={ast.unparse(each.value)}" for each in found.keywords]
+    return "\n".join([f"{ast.unparse(found.func)}(", *(f"    {a}," for a in arguments), ")"])
 
 
 def entries(about: str, setup: str) -> list[str]:
