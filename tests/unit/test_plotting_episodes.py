@@ -295,7 +295,7 @@ class TestPathways:
         blind = episodes(3).assign(asset_move=np.nan)
         assert legend(plotting.plot_pathways(blind)) == []
 
-    @pytest.mark.parametrize("name", ("$a_{b", "_hidden", "x" * 60))
+    @pytest.mark.parametrize("name", ["$a_{b", "_hidden", "x" * 60])
     def test_names(self, name):
         ax = plotting.plot_pathways(episodes(3), asset=name, benchmark=name)
         svg(ax.figure)
