@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -76,7 +78,9 @@ def plot_pathways(
     names = literal(asset, 18), literal(benchmark, 18)
     with drawing(ax, 5.0, 5.4) as ax:
         moves = found[["asset_move", "benchmark_move"]].abs().to_numpy(dtype=float)
-        reach = 1.2 * max(float(moves.max()) if moves.size else 0.0, _LEAST)
+        most = max(float(moves.max()) if moves.size else 0.0, _LEAST)
+        # A sixth of the way from the middle is left for what is written along the edges.
+        reach = _LINEAR * math.sinh(1.2 * math.asinh(most / _LINEAR))
         # The same odd scale on both axes keeps diagonals straight and small moves apart.
         ax.set_xscale("asinh", linear_width=_LINEAR)
         ax.set_yscale("asinh", linear_width=_LINEAR)
@@ -150,7 +154,7 @@ def _draw_regions(ax: Axes, reach: float, names: tuple[str, str]) -> None:
 
 def _name(ax: Axes, text: str, x: float, y: float, reach: float) -> None:
     """Write a date beside a point, on the side away from the middle unless the edge is near."""
-    near = np.arcsinh(abs(x) / _LINEAR) > 0.7 * np.arcsinh(reach / _LINEAR)
+    near = math.asinh(abs(x) / _LINEAR) > 0.7 * math.asinh(reach / _LINEAR)
     out = 1 if (x >= 0) != near else -1
     ax.annotate(text, (x, y), xytext=(6 * out, 3 if y >= 0 else -9), textcoords="offset points",
                 ha="left" if out > 0 else "right", fontsize=7.5, color=INK, zorder=4)  # fmt: skip

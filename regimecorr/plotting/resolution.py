@@ -45,7 +45,8 @@ def plot_resolution(
     The chart calls a divergence resolved once its rolling correlation is back above zero. The
     windows overlap, so that comes soon and nearly always, also after a permanent change.
     ``1 - p_structural`` is the chance of what the package calls transient, read on fresh returns:
-    the distance between both is what the chart cannot tell.
+    the distance between both is what the chart cannot tell. Where the short correlation is above
+    zero today, the chart's rule is met from the start.
 
     Parameters
     ----------
