@@ -226,9 +226,7 @@ def _hatched(kind: str) -> Patch:
 def _draw_scale(ax: Axes) -> None:
     """The scale of the colours, at the right edge."""
     box = ax.inset_axes((1.03, 0.0, 0.035, 1.0))
-    scale = ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
-        ScalarMappable(Normalize(0.0, 1.0), _PROBABILITY), cax=box
-    )
+    scale = ax.figure.colorbar(ScalarMappable(Normalize(0.0, 1.0), _PROBABILITY), cax=box)
     scale.set_ticks([0.0, 0.5, 1.0], labels=["transient", "50%", "structural"], fontsize=8.0)
     scale.outline.set_edgecolor(GREY)
     box.tick_params(labelsize=8.0, color=GREY, labelcolor=INK, length=2)
