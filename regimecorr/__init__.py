@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from regimecorr import plotting
     from regimecorr.assessment import assess
     from regimecorr.data import datasets
     from regimecorr.data.prices import load_prices
     from regimecorr.data.sources import download
+    from regimecorr.episodes.atlas import episode_paths
     from regimecorr.episodes.detect import find_episodes
     from regimecorr.episodes.durations import episode_durations
     from regimecorr.episodes.pathways import episode_pathways
@@ -79,6 +81,7 @@ _HOME = {
     "context": "inference.context.build",
     "download": "data.sources",
     "episode_durations": "episodes.durations",
+    "episode_paths": "episodes.atlas",
     "episode_pathways": "episodes.pathways",
     "find_breaks": "inference.segmentation",
     "find_episodes": "episodes.detect",
@@ -100,6 +103,8 @@ _HOME = {
     "test_regimes": "inference.regimes",
     "timing": "inference.timing.build",
 }
+
+_MODULES = {"datasets": "data.datasets", "plotting": "plotting"}
 
 __all__ = [
     "DCC",
@@ -126,6 +131,7 @@ __all__ = [
     "datasets",
     "download",
     "episode_durations",
+    "episode_paths",
     "episode_pathways",
     "find_breaks",
     "find_episodes",
@@ -133,6 +139,7 @@ __all__ = [
     "history",
     "load_prices",
     "monitor",
+    "plotting",
     "published_claims",
     "published_events",
     "rolling_correlation",
@@ -153,8 +160,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used (PEP 562)."""
-    if name == "datasets":
-        value: Any = importlib.import_module("regimecorr.data.datasets")
+    if name in _MODULES:
+        value: Any = importlib.import_module(f"regimecorr.{_MODULES[name]}")
     elif name in _HOME:
         value = getattr(importlib.import_module(f"regimecorr.{_HOME[name]}"), name)
     else:

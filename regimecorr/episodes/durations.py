@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from regimecorr.episodes.survival import (
 )
 from regimecorr.errors import DataError, EstimationError, ModelError
 from regimecorr.formatting import MISSING, percent, plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Endings below which parametric figures are shown for completeness only. The standard error of
 #: the log shape is sqrt(6) / pi / sqrt(endings) = 0.25 with ten.
@@ -100,6 +103,24 @@ class DurationResult:
             f"<DurationResult: {plural(self.n_episodes, 'episode')}, {self.n_censored} censored, "
             f"median {_rows(self.median.estimate)} rows>"
         )
+
+    def plot(self, *, forecast: pd.DataFrame | None = None, ax: Axes | None = None) -> Axes:
+        """Draw how soon the episodes had recovered, beside a forecast if there is one.
+
+        Parameters
+        ----------
+        forecast : DataFrame, optional
+            That of a `Verdict`, with ``p_chart_resolved`` by row ahead.
+        ax : Axes, optional
+            Where to draw; default: a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from regimecorr.plotting.resolution import plot_resolution
+
+        return plot_resolution(forecast, self.incidence, n_episodes=self.n_episodes, ax=ax)
 
     def summary(self) -> str:
         """Return the findings as text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from regimecorr.episodes.walks import OUTCOMES, Opening, compare
 from regimecorr.events import Array, Basis, DivergenceRule, Reference, Start, read_gap
 from regimecorr.formatting import MISSING, day, percent, plural, signed
 from regimecorr.models.base import RandomState, check_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _DTYPES: dict[str, Any] = {
     "start": "datetime64[ns]",
@@ -101,6 +104,22 @@ class PathwayResult:
             f"<PathwayResult: {plural(len(self.episodes), 'episode')} of {self.asset} and "
             f"{self.benchmark}, {plural(len(self.closed), 'gap')} closed>"
         )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the moves of both legs in every gap, by who closed it.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; default: a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from regimecorr.plotting.pathways import plot_pathways
+
+        return plot_pathways(self.episodes, asset=self.asset, benchmark=self.benchmark, ax=ax)
 
     def summary(self) -> str:
         """Return the findings as text."""

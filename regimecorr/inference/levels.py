@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from regimecorr.inference.nulls import IndependentLegs, World, make_worlds
 from regimecorr.inference.trial import Chart, Episodes, over_histories
 from regimecorr.models.base import RandomState, check_count
 from regimecorr.models.margins import GARCH
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Spells fewer rows apart than this are one episode.
 MERGE = 10
@@ -80,6 +83,11 @@ class LevelAudit:
         The same figures, averaged over histories of ``independent`` legs (each leg's returns
         block-bootstrapped on their own, so that nothing ties them together), of a ``constant``
         correlation of returns and of the fitted ``dcc``.
+    short_window, long_window, band, elevated, horizon, n_boot
+        As passed.
+    correlation : DataFrame
+        By date the rolling correlations of price levels, ``levels_short`` and ``levels_long``, and
+        of returns, ``returns_short`` and ``returns_long``; each window ends with its date.
     """
 
     short: float
@@ -92,6 +100,7 @@ class LevelAudit:
     elevated: float
     horizon: Window
     n_boot: int
+    correlation: pd.DataFrame = field(repr=False, compare=False)
 
     @property
     def independent(self) -> LevelFigures:
@@ -114,8 +123,9 @@ class LevelAudit:
         return pd.DataFrame(shares, index=tenths)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the audit as plain numbers, without the distributions."""
+        """Return the audit as plain numbers, without the distributions and the paths."""
         plain = asdict(self)
+        del plain["correlation"]
         for figures in (plain["observed"], *plain["worlds"].values()):
             del figures["distribution"]
         return plain
@@ -154,6 +164,23 @@ class LevelAudit:
         }
         text = shown.apply(lambda column: column.map(formats.get(str(column.name), percent)))
         return "\n".join([self.sentence(), "", text.to_string(), "", self._answer()])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the correlation of price levels against that of returns, by date.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; default: a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from regimecorr.plotting.levels import plot_levels
+
+        windows = (self.short_window, self.long_window)
+        return plot_levels(self.correlation, self.table, band=self.band, windows=windows, ax=ax)
 
     def _answer(self) -> str:
         mine, chance = self.observed, self.independent
@@ -299,7 +326,7 @@ def _audit(
     if not -1 <= band[0] < band[1] <= 1:
         raise DataError(f"band={band} must be two increasing correlations.")
     # The first price belongs to no return, so the chart is read from the second on.
-    short, long = rolling_correlations(*legs(chart.series(pair.returns.to_numpy())), chart.windows)
+    correlation = _paths(pair, chart)
     streams = np.random.default_rng(rng).spawn(len(worlds))
     read = partial(read_levels, chart=chart, band=band, begin=begin)
     found = {
@@ -309,8 +336,8 @@ def _audit(
     own = figures_of([read(pair.returns.to_numpy())], chart, begin)
     w = chart.windows
     return LevelAudit(
-        float(short[-1]),
-        float(long[-1]),
+        float(correlation["levels_short"].iloc[-1]),
+        float(correlation["levels_long"].iloc[-1]),
         own,
         found,
         w.short_window,
@@ -319,7 +346,22 @@ def _audit(
         chart.rule.elevated,
         w.horizon,
         n_boot,
+        correlation,
     )
+
+
+def _paths(pair: AlignedPair, chart: Chart) -> pd.DataFrame:
+    """Rolling correlations of levels and of returns, by date."""
+    returns = pair.returns.to_numpy()
+    series = {"levels": chart.series(returns), "returns": returns}
+    found = {
+        f"{kind}_{window}": path
+        for kind, values in series.items()
+        for window, path in zip(
+            ("short", "long"), rolling_correlations(*legs(values), chart.windows), strict=True
+        )
+    }
+    return pd.DataFrame(found, index=pair.dates)
 
 
 def read_levels(

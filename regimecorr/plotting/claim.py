@@ -18,9 +18,11 @@ from regimecorr.plotting.style import (
     SILVER,
     SKY,
     VERMILLION,
-    axes_or_new,
+    drawing,
+    legend_above,
     literal,
-    style,
+    name_rows,
+    note_right,
 )
 
 __all__ = ["plot_claim", "plot_worlds"]
@@ -54,9 +56,21 @@ def plot_claim(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_claim
+    >>> observed = pd.Series({"matured": 9.0, "resolved_chart": 9.0, "episodes_per_year": 0.9})
+    >>> shares = {"resolved_chart": [0.99], "resolved_fresh": [0.8]}
+    >>> worlds = pd.DataFrame(shares, index=["constant"])
+    >>> curve = {"survival": [0.5, 0.0], "lower": [0.2, 0.0], "upper": [0.8, 0.0]}
+    >>> curve = pd.DataFrame(curve, index=pd.Index([30.0, 80.0], name="time"))
+    >>> ax = plot_claim({"observed": curve, "constant": curve}, observed, worlds)
+    >>> ax.get_legend_handles_labels()[1]
+    ['constant (99%)', 'observed (9 of 9)']
     """
-    with style():
-        ax = axes_or_new(ax, 7.0, 4.0)
+    with drawing(ax, 5.4, 4.0) as ax:
         for i, name in enumerate(worlds.index):
             curve = survival[name]
             if len(curve):
@@ -91,8 +105,8 @@ def plot_claim(
         ax.set_xlim(0.0, max(ends, default=None))
         ax.set_xlabel("rows since the divergence began")
         ax.set_ylabel("share not yet back")
-        ax.set_title("How long divergences last (share resolved in time)")
-        ax.legend(loc="upper right")
+        ax.set_title("How long divergences last (in brackets: resolved in time)")
+        legend_above(ax, 3)
         return ax
 
 
@@ -120,9 +134,20 @@ def plot_worlds(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_worlds
+    >>> observed = pd.Series({"matured": 9.0, "resolved_chart": 9.0, "episodes_per_year": 0.9})
+    >>> shares = {"resolved_chart": [0.99], "resolved_fresh": [0.8]}
+    >>> worlds = pd.DataFrame(shares, index=["constant"])
+    >>> drawn = pd.DataFrame({"episodes_per_year": [0.5, 1.0, 1.5]})
+    >>> ax = plot_worlds({"constant": drawn}, observed, worlds)
+    >>> ax.texts[0].get_text()
+    '99% chart, 80% fresh'
     """
-    with style():
-        ax = axes_or_new(ax, 7.0, 0.9 + 0.42 * len(worlds))
+    with drawing(ax, 5.6, 0.9 + 0.42 * len(worlds)) as ax:
         for i, name in enumerate(worlds.index):
             drawn = statistics[name]["episodes_per_year"]
             low, quarter, middle, upper, high = np.quantile(drawn, [0.05, 0.25, 0.5, 0.75, 0.95])
@@ -136,18 +161,10 @@ def plot_worlds(
                 for way in ("chart", "fresh")
                 if np.isfinite(row[f"resolved_{way}"])
             ]
-            ax.annotate(
-                ", ".join(shares) or "no episode",
-                (1.01, i),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8.5,
-            )
+            note_right(ax, i, ", ".join(shares) or "no episode")
         ax.axvline(observed["episodes_per_year"], color=VERMILLION, linewidth=1.8)
-        ax.set_yticks(range(len(worlds)), [literal(str(name)) for name in worlds.index])
-        ax.set_ylim(len(worlds) - 0.5, -0.5)
+        name_rows(ax, worlds.index)
         ax.set_xlim(left=0.0)
-        ax.grid(visible=False, axis="y")
         ax.set_xlabel("episodes a year (5, 25, 50, 75, 95 % of histories; line: observed)")
         ax.set_title("The chart in every world, and the share that resolves")
         return ax

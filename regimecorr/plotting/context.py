@@ -12,14 +12,16 @@ from regimecorr.plotting.style import (
     BLUE,
     GREY,
     INK,
-    ORANGE,
     PALE,
     SILVER,
     VERMILLION,
-    axes_or_new,
+    draw_legs,
+    drawing,
     legend_above,
     literal,
+    name_rows,
     new_figure,
+    note_right,
     style,
 )
 
@@ -32,7 +34,6 @@ __all__ = [
     "plot_percent",
 ]
 
-_LEGS = (("asset", BLUE), ("benchmark", ORANGE))
 #: Oscillators of more rows than a year are a smear.
 _MOMENTUM_ROWS = 252
 #: Above this, changes are drawn on a scale that is logarithmic beyond 100 %.
@@ -54,11 +55,19 @@ def plot_percent(frame: pd.DataFrame, title: str, *, ax: Axes | None = None) -> 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_percent
+    >>> changes = pd.DataFrame({"ETH": [0.5, 0.2, -0.1], "IWM": [0.1, 0.1, 0.0]}, index=days)
+    >>> ax = plot_percent(changes, "Year over year")
+    >>> ax.get_ylabel()
+    'percent'
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 2.4)
-        for name, (_, color) in zip(frame.columns, _LEGS, strict=True):
-            ax.plot(frame.index, frame[name], color=color, label=literal(str(name)))
+    with drawing(ax, 5.4, 2.4) as ax:
+        draw_legs(ax, frame)
         ax.axhline(0.0, color=INK, linewidth=0.9)
         if float(frame.max().max()) > _STEEP:
             ax.set_yscale("symlog", linthresh=1.0)
@@ -90,12 +99,19 @@ def plot_momentum(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_momentum
+    >>> rsi = pd.DataFrame({"asset_rsi": [30.0, 45, 60], "benchmark_rsi": 50.0}, index=days)
+    >>> plot_momentum(rsi, "rsi", ("ETH", "IWM")).get_ylabel()
+    'RSI'
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 2.4)
-        for name, (leg, color) in zip(names, _LEGS, strict=True):
-            column = momentum[f"{leg}_{figure}"].iloc[-_MOMENTUM_ROWS:]
-            ax.plot(column.index, column, color=color, label=literal(name))
+    with drawing(ax, 5.4, 2.4) as ax:
+        both = momentum[[f"{leg}_{figure}" for leg in ("asset", "benchmark")]]
+        draw_legs(ax, both.iloc[-_MOMENTUM_ROWS:].set_axis(list(names), axis=1))
         if figure == "rsi":
             ax.axhspan(30.0, 70.0, color=PALE, alpha=0.6, linewidth=0)
             ax.set_ylim(0.0, 100.0)
@@ -124,9 +140,18 @@ def plot_beta(beta: pd.DataFrame, windows: tuple[int, int], *, ax: Axes | None =
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_beta
+    >>> beta = pd.DataFrame({"short": [1.0, 1.2, 0.9], "long": 1.1, "long_error": 0.1}, index=days)
+    >>> ax = plot_beta(beta, (90, 252))
+    >>> ax.get_legend_handles_labels()[1]
+    ['252 rows, two errors', '90 rows']
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 2.4)
+    with drawing(ax, 5.4, 2.4) as ax:
         low, high = (beta["long"] + k * beta["long_error"] for k in (-2.0, 2.0))
         ax.fill_between(beta.index, low, high, color=BLUE, alpha=0.2, linewidth=0)
         ax.plot(beta.index, beta["long"], color=BLUE, label=f"{windows[1]} rows, two errors")
@@ -154,9 +179,16 @@ def plot_gap(gap: pd.DataFrame, opens: float, *, ax: Axes | None = None) -> Axes
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_gap
+    >>> plot_gap(pd.DataFrame({"z": [0.2, 1.1, 2.3]}, index=days), 2.0).get_ylabel()
+    'z-score'
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 2.4)
+    with drawing(ax, 5.4, 2.4) as ax:
         ax.axhspan(-0.5, 0.5, color=PALE, alpha=0.8, linewidth=0)
         for level in (-opens, opens):
             ax.axhline(level, color=GREY, linestyle=":", linewidth=1.0)
@@ -180,28 +212,28 @@ def plot_conditional(conditional: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_conditional
+    >>> index = pd.MultiIndex.from_product([["VIX"], ["high", "low"]])
+    >>> states = {"correlation": [0.5, 0.2], "lower": [0.4, 0.1], "upper": [0.6, 0.3], "rows": 500}
+    >>> ax = plot_conditional(pd.DataFrame(states, index=index))
+    >>> ax.get_legend_handles_labels()[1]
+    ['high', 'low']
     """
     series = list(dict.fromkeys(conditional.index.get_level_values(0)))
-    with style():
-        ax = axes_or_new(ax, 6.0, 1.0 + 0.4 * len(series))
+    with drawing(ax, 5.4, 1.0 + 0.4 * len(series)) as ax:
         for state, color, shift in (("high", VERMILLION, -0.16), ("low", BLUE, 0.16)):
             rows = conditional.xs(state, level=1).loc[series]
             places = [i + shift for i in range(len(series))]
             ax.hlines(places, rows["lower"], rows["upper"], color=color, linewidth=1.8)
             ax.plot(rows["correlation"], places, "o", color=color, markersize=4.5, label=state)
             for place, n in zip(places, rows["rows"], strict=True):
-                ax.annotate(
-                    f"{int(n)}",
-                    (1.01, place),
-                    xycoords=("axes fraction", "data"),
-                    va="center",
-                    fontsize=7.5,
-                    color=color,
-                )
+                note_right(ax, place, f"{int(n)}", color=color, size=7.5)
         ax.axvline(0.0, color=SILVER, linewidth=0.9)
-        ax.set_yticks(range(len(series)), [literal(str(name)) for name in series])
-        ax.set_ylim(len(series) - 0.5, -0.5)
-        ax.grid(visible=False, axis="y")
+        name_rows(ax, series)
         ax.set_xlabel("correlation of returns (right: rows in the state)")
         ax.set_title("Correlation by state at the close before")
         legend_above(ax, 2)

@@ -15,11 +15,10 @@ from regimecorr.plotting.style import (
     PALE,
     SILVER,
     VERMILLION,
-    axes_or_new,
     correlation_limits,
+    drawing,
     legend_above,
     number,
-    style,
 )
 
 __all__ = ["plot_forecast"]
@@ -61,9 +60,21 @@ def plot_forecast(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_forecast
+    >>> rows = pd.RangeIndex(1, 253, name="horizon")
+    >>> quantiles = {"q05": -0.2, "q25": 0.0, "q50": 0.1, "q75": 0.2, "q95": 0.4}
+    >>> past = pd.DataFrame({"r_short": [0.4, 0.2, -0.1]})
+    >>> ax = plot_forecast(
+    ...     pd.DataFrame(quantiles, index=rows), past, midpoint=0.2, fresh=(127, 252)
+    ... )
+    >>> ax.texts[1].get_text()
+    'structural below +0.20'
     """
-    with style():
-        ax = axes_or_new(ax, 6.0, 3.5)
+    with drawing(ax, 5.4, 3.6) as ax:
         past = correlation.iloc[-history:]
         rows = np.arange(1 - len(past), 1)
         ax.axvspan(*fresh, color=PALE, alpha=0.75, linewidth=0)

@@ -6,7 +6,6 @@ import math
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter
 
 from regimecorr.plotting.style import (
@@ -17,13 +16,14 @@ from regimecorr.plotting.style import (
     ORANGE,
     SILVER,
     VERMILLION,
-    axes_or_new,
     correlation_limits,
+    draw_legs,
+    drawing,
     legend_above,
-    literal,
+    note_right,
     number,
+    place_of,
     spread,
-    style,
 )
 
 __all__ = ["plot_correlation", "plot_prices"]
@@ -42,12 +42,20 @@ def plot_prices(prices: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_prices
+    >>> prices = pd.DataFrame({"ETH": [20.0, 30, 25], "IWM": [190.0, 195, 193]}, index=days)
+    >>> ax = plot_prices(prices)
+    >>> ax.get_title(loc="left")
+    'Prices (2024-01-01 = 100)'
     """
-    with style():
-        ax = axes_or_new(ax, 9.0, 3.0)
+    with drawing(ax, 5.6, 2.8) as ax:
         scaled = 100.0 * prices / prices.iloc[0]
-        for name, color in zip(scaled.columns, (BLUE, ORANGE), strict=False):
-            ax.plot(scaled.index, scaled[name], color=color, label=literal(str(name)))
+        draw_legs(ax, scaled)
         ax.set_yscale("log")
         decades = math.log10(float(scaled.max().max()) / float(scaled.min().min()))
         steps = (
@@ -100,9 +108,21 @@ def plot_correlation(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> from regimecorr.plotting import plot_correlation
+    >>> paths = pd.DataFrame({"r_short": [0.4, 0.1, -0.1], "r_long": 0.4, "dcc": 0.3}, index=days)
+    >>> episodes = pd.DataFrame({"start": days[2:], "end": [pd.NaT]})
+    >>> ax = plot_correlation(
+    ...     paths.assign(regime_filtered=0.2), episodes, reference=0.4, midpoint=0.15
+    ... )
+    >>> [text.get_text() for text in ax.texts][0]
+    'reference +0.40'
     """
-    with style():
-        ax = axes_or_new(ax, 9.0, 4.0)
+    with drawing(ax, 5.8, 3.9) as ax:
         today = correlation.index[-1]
         shaded = _shade(ax, episodes, today)
         ax.axhline(0.0, color=INK, linewidth=0.9)
@@ -137,18 +157,14 @@ def plot_correlation(
         return ax
 
 
-def _place(day: pd.Timestamp) -> float:
-    return float(date2num(day))  # type: ignore[no-untyped-call]
-
-
 def _shade(ax: Axes, episodes: pd.DataFrame, today: pd.Timestamp) -> str:
     """Shade the episodes; a spell of a day is still seen."""
     label = "divergent"
     for i, (start, end) in enumerate(zip(episodes["start"], episodes["end"], strict=True)):
         stop = today if pd.isna(end) else end
         ax.axvspan(
-            _place(start),
-            _place(stop),
+            place_of(start),
+            place_of(stop),
             facecolor=ORANGE,
             edgecolor=ORANGE,
             alpha=0.35,
@@ -188,12 +204,4 @@ def _marks(
     low, high = ax.get_ylim()
     places = spread([value for _, value, _ in named], 0.075 * (high - low))
     for (name, value, color), place in zip(named, places, strict=True):
-        ax.annotate(
-            f"{name} {number(value)}",
-            (1.005, place),
-            xycoords=ax.get_yaxis_transform(),
-            va="center",
-            ha="left",
-            color=color,
-            annotation_clip=False,
-        )
+        note_right(ax, place, f"{name} {number(value)}", color=color, size=9.0)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from regimecorr.formatting import percent
-from regimecorr.plotting.style import SKY, VERMILLION, axes_or_new, spread, style
+from regimecorr.plotting.style import SKY, VERMILLION, drawing, spread
 
 __all__ = ["plot_probability"]
 
@@ -48,9 +48,15 @@ def plot_probability(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from regimecorr.plotting import plot_probability
+    >>> ax = plot_probability(0.42, 0.2, (0.29, 0.57), label="undecided")
+    >>> ax.texts[0].get_text().split()
+    ['structural', '42%,', '29%', 'to', '57%']
     """
-    with style():
-        ax = axes_or_new(ax, 3.2, 3.5)
+    with drawing(ax, 3.2, 3.5) as ax:
         ax.set_title(f"Probability: {label}" if label and not reason else "Probability")
         if math.isnan(p_structural):
             _say_why(ax, reason)

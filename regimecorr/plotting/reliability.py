@@ -13,9 +13,8 @@ from regimecorr.plotting.style import (
     INK,
     PALE,
     VERMILLION,
-    axes_or_new,
+    drawing,
     legend_above,
-    style,
 )
 
 __all__ = ["plot_reliability"]
@@ -49,9 +48,19 @@ def plot_reliability(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regimecorr.evaluation.reliability import reliability_curve
+    >>> from regimecorr.plotting import plot_reliability
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(size=200)
+    >>> ax = plot_reliability(reliability_curve(p, rng.uniform(size=200) < p, n_boot=99))
+    >>> ax.get_xlabel()
+    'forecast probability of structural'
     """
-    with style():
-        ax = axes_or_new(ax, 4.4, 4.4 if histogram is None else 5.4)
+    with drawing(ax, 4.4, 4.4 if histogram is None else 5.4) as ax:
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(0.0, 1.0)
         ax.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linestyle=":", linewidth=1.0)

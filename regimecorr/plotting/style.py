@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
 from regimecorr.files import replace_file
@@ -29,6 +31,10 @@ INK = "#222222"
 GREY = "#666666"
 SILVER = "#999999"
 PALE = "#E8E8E8"
+#: Points that a letter of a legend and of a title takes, and the mark before an entry.
+_LETTER, _CAPITAL, _ENTRY = 4.9, 6.4, 21.0
+#: Asset and benchmark.
+LEGS = (BLUE, ORANGE)
 
 _RC = {
     "font.family": "sans-serif",
@@ -76,9 +82,21 @@ def new_figure(width: float, height: float) -> Figure:
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """Return the caller's axes or those of a new figure."""
     ax = new_figure(width, height).subplots() if ax is None else ax
-    # Locators ask for the size of the labels when the figure is drawn, outside this style.
-    ax.tick_params(labelsize=9.0)
+    # Ticks are made when the figure is drawn, outside this style.
+    ax.tick_params(
+        labelsize=9.0, color=GREY, labelcolor=INK, grid_color=PALE, grid_linewidth=0.7, grid_alpha=1
+    )
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(visible=True)
+    ax.set_axisbelow(True)
     return ax
+
+
+@contextmanager
+def drawing(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
+    """Open a picture: the house style, on the caller's axes or those of a new figure (inches)."""
+    with style():
+        yield axes_or_new(ax, width, height)
 
 
 def literal(text: str, limit: int = 28) -> str:
@@ -112,19 +130,84 @@ def spread(values: list[float], distance: float) -> list[float]:
 def legend_above(
     ax: Axes, columns: int, handles: list[Any] | None = None, labels: list[str] | None = None
 ) -> None:
-    """Draw a legend in the line of the title, where it hides no data."""
+    """Draw a legend above the data, where it hides none; call it after the title is set.
+
+    It stands in the line of the title, or, where that is too short, in lines of its own between
+    title and data, of at most ``columns`` entries each.
+    """
     known, names = ax.get_legend_handles_labels()
+    handles, labels = known if handles is None else handles, names if labels is None else labels
+    if not handles:
+        return
+    title = ax.get_title(loc="left")
+    width = 72.0 * ax.get_window_extent().width / ax.figure.dpi
+    entries = [_ENTRY + _LETTER * len(label) for label in labels]
+    beside = len(entries) <= columns and _CAPITAL * len(title) + sum(entries) <= width
+    fitting = len(entries) if beside else _columns_that_fit(entries, min(columns, 6), width)
     ax.legend(
-        known if handles is None else handles,
-        names if labels is None else labels,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
+        handles,
+        labels,
+        loc="lower right" if beside else "lower left",
+        bbox_to_anchor=(1.0 if beside else 0.0, 1.0),
         borderaxespad=0.2,
-        ncols=columns,
+        borderpad=0.4 if beside else 0.2,
+        ncols=fitting,
         columnspacing=0.8,
         handlelength=1.2,
         handletextpad=0.4,
+        labelspacing=0.25,
     )
+    if not beside:
+        lines = -(-len(entries) // fitting)
+        ax.set_title(title, pad=6.0 + 12.0 * lines)
+
+
+def _columns_that_fit(entries: list[float], most: int, width: float) -> int:
+    """The most columns, filled from top to bottom, that are no wider than ``width`` together."""
+    for columns in range(min(most, len(entries)), 1, -1):
+        lines = -(-len(entries) // columns)
+        if sum(max(entries[i : i + lines]) for i in range(0, len(entries), lines)) <= width:
+            return columns
+    return 1
+
+
+def draw_legs(ax: Axes, frame: pd.DataFrame) -> None:
+    """Draw the series of asset and benchmark, in this order, each in its colour."""
+    for name, color in zip(frame.columns, LEGS, strict=False):
+        ax.plot(frame.index, frame[name], color=color, label=literal(str(name)))
+
+
+def name_rows(ax: Axes, names: Iterable[Any]) -> None:
+    """Make the vertical axis a list of names, the first on top."""
+    shown = [literal(str(name)) for name in names]
+    ax.set_yticks(range(len(shown)), shown)
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.grid(visible=False, axis="y")
+
+
+def note_right(ax: Axes, y: float, text: str, *, color: str = INK, size: float = 8.5) -> None:
+    """Write beside the right edge, at a height of the data."""
+    ax.annotate(
+        text,
+        (1.01, y),
+        xycoords=ax.get_yaxis_transform(),
+        va="center",
+        ha="left",
+        color=color,
+        fontsize=size,
+        annotation_clip=False,
+    )
+
+
+def spells_of(flag: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Runs of True as (first, stop) rows."""
+    edges = np.flatnonzero(np.diff(np.r_[0, flag.astype(int), 0]))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def place_of(day: pd.Timestamp) -> float:
+    """Where a day lies on an axis of dates."""
+    return float(date2num(day))  # type: ignore[no-untyped-call]
 
 
 def correlation_limits(values: npt.NDArray[np.float64], share: float = 0.04) -> tuple[float, float]:
@@ -145,11 +228,18 @@ def save(figure: Figure, path: Path) -> None:
     figure : Figure
         What to write.
     path : Path
-        File whose extension is one of `PICTURE_SUFFIXES`; it appears whole or not at all.
+        File whose extension is "svg", "pdf" or "png"; it appears whole or not at all.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from regimecorr.plotting import plot_probability, save
+    >>> save(plot_probability(0.42, 0.2, (0.29, 0.57)).figure, Path("probability.svg"))
     """
     kind = path.suffix.lower().removeprefix(".")
     nothing = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
     target = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "regimecorr"}):
+    # A third of a point is less than any line is wide; long series then take far fewer bytes.
+    with mpl.rc_context({"svg.hashsalt": "regimecorr", "path.simplify_threshold": 1 / 3}):
         figure.savefig(target, format=kind, dpi=150, metadata=nothing.get(kind))
     replace_file(path, target.getvalue())

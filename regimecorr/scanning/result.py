@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,11 @@ from regimecorr.formatting import day, percent, plural, signed
 from regimecorr.scanning.discoveries import Control, chosen_pairs, false_share, q_values
 from regimecorr.scanning.pair import BREAKING
 from regimecorr.scanning.rows import Kind, Row, frame_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from regimecorr.plotting.scan import ScanValue
 
 _SHOWN = 10
 
@@ -152,6 +157,40 @@ class Scan:
                 lines.append(f"  {row.asset} / {row.benchmark}: {row.reason}")
             lines += _more(len(failed))
         return "\n".join(lines)
+
+    def plot(self, *, value: ScanValue = "p_structural", ax: Axes | None = None) -> Axes:
+        """Draw the pairs as a matrix of assets by benchmarks.
+
+        Parameters
+        ----------
+        value : {"p_structural", "state"}, default "p_structural"
+            What the colours tell.
+        ax : Axes, optional
+            Where to draw; default: a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from regimecorr.plotting.scan import plot_scan
+
+        return plot_scan(self.table, value=value, ax=ax)
+
+    def plot_breadth(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the share of established pairs that are divergent or strained, week by week.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; default: a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from regimecorr.plotting.scan import plot_breadth
+
+        return plot_breadth(self.share, ax=ax)
 
     def _about_share(self) -> list[str]:
         if not len(self.share):

@@ -22,6 +22,7 @@ FUNCTIONS = (
     "download",
     "episode_durations",
     "episode_pathways",
+    "episode_paths",
     "find_breaks",
     "find_episodes",
     "fisher_switching",
@@ -55,6 +56,14 @@ SPECIFICATIONS = (
 DATA_ARGUMENTS = {"published_claims": 0, "published_events": 0, "test_association": 2}
 DATA = ("BacktestRecord", "Calibration", "Event", "History", "PublishedClaim", "Scan")
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
+DATA_ARGUMENTS = {
+    "episode_paths": 2,
+    "published_claims": 0,
+    "published_events": 0,
+    "test_association": 2,
+}
+DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim", "Scan")
+PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "plotting", "__version__"}
 ON_A_PAIR = (
     "assess",
     "audit_levels",
@@ -111,6 +120,7 @@ class TestNames:
     def test_kinds(self):
         assert isinstance(regimecorr.__version__, str)
         assert isinstance(regimecorr.datasets, ModuleType)
+        assert isinstance(regimecorr.plotting, ModuleType)
         assert all(inspect.isfunction(getattr(regimecorr, name)) for name in FUNCTIONS)
         assert all(inspect.isclass(getattr(regimecorr, name)) for name in SPECIFICATIONS)
 
@@ -197,7 +207,8 @@ class TestDocstrings:
         for method_name, method in public_methods(getattr(regimecorr, name)):
             assert inspect.getdoc(method), method_name
 
-    def test_datasets_have_docstrings(self):
-        module = regimecorr.datasets
+    @pytest.mark.parametrize("name", ["datasets", "plotting"])
+    def test_rooms_have_docstrings(self, name):
+        module = getattr(regimecorr, name)
         assert module.__all__
         assert all(inspect.getdoc(getattr(module, name)) for name in module.__all__)

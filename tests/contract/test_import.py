@@ -29,7 +29,7 @@ def forget():
 def reach(package, names):
     for name in names:
         value = getattr(package, name)
-        expected = {"__version__": "str", "datasets": "module"}.get(name)
+        expected = {"__version__": "str", "datasets": "module", "plotting": "module"}.get(name)
         kind = type(value).__name__
         assert kind == expected if expected else callable(value), (name, kind)
 
@@ -40,7 +40,7 @@ reach(forget(), names)
 reach(forget(), names[::-1])
 modules = [m.name for m in pkgutil.walk_packages(forget().__path__, "regimecorr.")]
 # A room of the same name as a function would take its place once it is loaded.
-assert not {f"regimecorr.{name}" for name in names} & set(modules)
+assert {f"regimecorr.{name}" for name in names} & set(modules) == {"regimecorr.plotting"}
 for module in modules:
     if not module.endswith("__main__"):
         forget()
