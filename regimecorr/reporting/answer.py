@@ -145,12 +145,10 @@ def _chance(v: Verdict) -> list[str]:
     past = "divergences" if v.state == "divergent" else f"days of {v.state} pairs"
     points = round(100 * p) - round(100 * v.base_rate)
     beside = (
-        "the same"
-        if points == 0
-        else f"{abs(points)} points {'more' if points > 0 else 'less'} than usual"
+        "at it" if points == 0 else f"{abs(points)} points {'above' if points > 0 else 'below'} it"
     )
     return [first, spread, f"Base rate: of past {past} {percent(v.base_rate)} were structural; this "
-            f"one has {beside}."]  # fmt: skip
+            f"one is {beside}."]  # fmt: skip
 
 
 def _deciding(v: Verdict) -> tuple[str, str, str]:
@@ -165,7 +163,7 @@ def _deciding(v: Verdict) -> tuple[str, str, str]:
     )
     why = (
         f"That is rows {window.first} to {window.last} from today, so the answer is known about "
-        f"{day(window.ends)}. The months before do not count: a {v.settings['short_window']}-row "
-        "correlation drifts back by itself once the days that made it low leave its window."
+        f"{day(window.ends)}. The time before does not count: a {v.settings['short_window']}-row "
+        "correlation moves by itself as the days of today leave its window."
     )
     return structural, f"it is {other} {signed(v.midpoint)} then", why

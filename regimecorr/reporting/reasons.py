@@ -58,8 +58,8 @@ def _models(v: Verdict) -> str:
     text = (
         f"{len(rows)} models of {len(shares)} kinds, fitted to this pair alone, put structural at "
         f"{percent(families.iloc[0])} to {percent(families.iloc[-1])}, weighted by how well each "
-        f"explains the past at {percent(v.p_raw)}. The past is explained best by "
-        f"{first.replace('_', ' ')} (weight {percent(shares.iloc[0])}): {FAMILY_WORDS[first]}."
+        f"explains the past at {percent(v.p_raw)}. Most weight, {percent(shares.iloc[0])}, has "
+        f"{first.replace('_', ' ')}: {FAMILY_WORDS[first]}."
     )
     lost = failed(v)
     return text + "".join(f" {name} failed: {row['reason']}." for name, row in lost.iterrows())
