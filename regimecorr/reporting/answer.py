@@ -58,6 +58,8 @@ class Answer:
         The probability in words, its interval and the base rate; or why there is none.
     structural_if, transient_if, why_then : str
         What will decide, with dates; empty where nothing can be decided.
+    outcomes : tuple of str
+        What structural and transient mean here, in two or three words each.
     bar : Bar or None
         The probability as a picture.
     """
@@ -68,18 +70,20 @@ class Answer:
     structural_if: str
     transient_if: str
     why_then: str
+    outcomes: tuple[str, str]
     bar: Bar | None
 
 
 def answer(v: Verdict) -> Answer:
     """Return the plain answer of a verdict; every number is read from it."""
+    outcomes = ("it is lost", "it holds") if v.state == "aligned" else ("it lasts", "it passes")
     if pd.isna(v.p_structural):
         return Answer(_headline(v), _story(v), (f"There is no probability. {v.reason}",), "", "",
-                      "", None)  # fmt: skip
+                      "", outcomes, None)  # fmt: skip
     base_rate = None if pd.isna(v.base_rate) else 100.0 * v.base_rate
     low, high = v.interval
     bar = Bar(100.0 * v.p_structural, 100.0 * low, 100.0 * high, base_rate)
-    return Answer(_headline(v), _story(v), tuple(_chance(v)), *_deciding(v), bar)
+    return Answer(_headline(v), _story(v), tuple(_chance(v)), *_deciding(v), outcomes, bar)
 
 
 def likelihood(p: float) -> str:
@@ -117,8 +121,8 @@ def _story(v: Verdict) -> str:
     if v.state == "weak":
         return (
             f"{pair} were hardly related {before}: correlation of {of} {signed(v.reference)}, "
-            f"and a relationship counts from {WEAK_REFERENCE:g} in size. Over the last {short} rows: "
-            f"{signed(v.r_short)}."
+            f"and a relationship counts from {WEAK_REFERENCE:g} in size. Over the last {short} "
+            f"rows: {signed(v.r_short)}."
         )
     opening = f"{pair} {relation} {before} (correlation of {of} {signed(v.reference)})."
     story = {
@@ -131,24 +135,27 @@ def _story(v: Verdict) -> str:
 
 def _chance(v: Verdict) -> list[str]:
     p, (low, high) = v.p_structural, v.interval
-    what = (
-        "the relationship is lost a year from now" if v.state == "aligned" else "this lasts"
-    )
+    what = "the relationship is lost a year from now" if v.state == "aligned" else "this lasts"
     first = f"That {what} (structural) is {likelihood(p)}: {percent(p)}."
     spread = (
-        f"The 90% interval is {percent(low)} to {percent(high)}: so far apart are the "
-        "probabilities that the data allow."
+        f"The 90% interval is {percent(low)} to {percent(high)}: so uncertain do models, their "
+        "parameters and what was learned leave the probability itself."
     )
     if not v.calibrated:
-        return [first, spread, "This is the raw pool of models, not calibrated on past outcomes; it "
-                "may be over-confident, and there is no base rate beside it."]  # fmt: skip
+        raw = (
+            "This is the raw pool of models, not calibrated on past outcomes; it may be "
+            "over-confident, and there is no base rate beside it."
+        )
+        return [first, spread, raw]
     past = "divergences" if v.state == "divergent" else f"days of {v.state} pairs"
     points = round(100 * p) - round(100 * v.base_rate)
     beside = (
         "at it" if points == 0 else f"{abs(points)} points {'above' if points > 0 else 'below'} it"
     )
-    return [first, spread, f"Base rate: of past {past} {percent(v.base_rate)} were structural; this "
-            f"one is {beside}."]  # fmt: skip
+    rate = (
+        f"Base rate: of past {past} {percent(v.base_rate)} were structural; this one is {beside}."
+    )
+    return [first, spread, rate]
 
 
 def _deciding(v: Verdict) -> tuple[str, str, str]:
@@ -158,8 +165,8 @@ def _deciding(v: Verdict) -> tuple[str, str, str]:
     near = f"today's {signed(v.r_short)}" if v.state == "divergent" else "no relationship"
     about = f"about {day(window.begins)} to {day(window.ends)}"
     structural = (
-        f"the correlation of {of} from {about} is {side} {signed(v.midpoint)} (the midpoint): nearer "
-        f"to {near} than to the {signed(v.reference)} before"
+        f"the correlation of {of} from {about} is {side} {signed(v.midpoint)} (the midpoint): "
+        f"nearer to {near} than to the {signed(v.reference)} before"
     )
     why = (
         f"That is rows {window.first} to {window.last} from today, so the answer is known about "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from regimecorr.files import replace_file
 from regimecorr.formatting import day, percent, signed
@@ -21,13 +22,16 @@ from regimecorr.reporting.facts import (
     record_sentences,
 )
 from regimecorr.reporting.methods import methods, provenance, settings
-from regimecorr.reporting.pictures import context_picture, verdict_pictures
+from regimecorr.reporting.pictures import context_pictures, verdict_pictures
 from regimecorr.reporting.reasons import reasons
 
 if TYPE_CHECKING:
     from regimecorr.inference.claims.trial import ClaimsTable
     from regimecorr.inference.context.result import Context
     from regimecorr.verdict import Verdict
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,16 @@ def render_html(
     -------
     str
     """
+    loader = jinja2.PackageLoader("regimecorr.reporting")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("regimecorr.reporting"),
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    loader = environment.loader
-    assert loader is not None
+    environment.filters["dated"] = _dated
     css, _, _ = loader.get_source(environment, "report.css")
     return environment.get_template("report.html.j2").render(
         v=v,
@@ -134,7 +138,7 @@ def render_html(
         figures=tables.report_tables(v),
         pictures=verdict_pictures(v),
         context=context,
-        surroundings=None if context is None else context_picture(context),
+        surroundings=[] if context is None else context_pictures(context),
         claims=claims,
         methods=methods(v, claims),
         provenance=provenance(v),
@@ -142,15 +146,21 @@ def render_html(
     )
 
 
+def _dated(text: str) -> Markup:
+    """Keep dates in one line."""
+    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))
+
+
 def _warnings(v: Verdict) -> list[str]:
     """What must not be missed."""
-    given = ((SIMULATED_WARNING, bool(v.data.get("simulated"))), (LEVEL_WARNING, v.basis != "returns"))
+    given = (
+        (SIMULATED_WARNING, bool(v.data.get("simulated"))),
+        (LEVEL_WARNING, v.basis != "returns"),
+    )
     return [text for text, applies in given if applies]
 
 
-def _sections(
-    v: Verdict, context: Context | None, claims: ClaimsTable | None
-) -> list[Section]:
+def _sections(v: Verdict, context: Context | None, claims: ClaimsTable | None) -> list[Section]:
     """The table of contents."""
     told = [
         Section("answer", "The answer"),

@@ -55,23 +55,23 @@ def methods(v: Verdict, claims: ClaimsTable | None = None) -> list[tuple[str, st
     """
     told = [
         ("Question", _question(v)),
-        ("Margins", "Each asset has a GARCH(1,1) variance of its own returns, known the row before; "
-         "the models of correlation see returns divided by it, and simulated futures go back "
-         "through it."),
+        ("Margins", "Each asset has a GARCH(1,1) variance of its own returns, known the row "
+         "before; the models of correlation see returns divided by its root, and simulated futures "
+         "go back through it."),
         *((f"Model: {name}", MEMBER_WORDS[str(name)]) for name in members(v).index
           if str(name) in MEMBER_WORDS),
         ("Weights", _weights(v)),
-        ("Futures", f"{v.settings['n_paths']:,} futures of each model, {v.settings['horizon']} rows "
-         "long, with drawn parameters and states; a model's probability is the share of its futures "
-         "that are structural."),
+        ("Futures", f"{v.settings['n_paths']:,} futures of each model, {v.settings['horizon']} "
+         "rows long, with drawn parameters and states; a model's probability is the share of its "
+         "futures that are structural."),
         ("Calibration", _calibration(v)),
         ("Interval", "5% and 95% quantiles of 200 draws of a model by its weight, with its "
          "parameters"
          + (", the coefficients and the panel forecaster" if v.calibrated else "")
          + "; Monte-Carlo variance removed."),
         ("Level audit", f"The chart of price levels is read off {v.levels.n_boot} histories in "
-         "which each asset's returns are block-bootstrapped on their own, so that nothing ties them "
-         "together."),
+         "which each asset's returns are block-bootstrapped on their own, so that nothing "
+         "ties them together."),
         ("Words", f"Probabilities in words: {scale_sentence()}."),
         ("Seed", _seed(v)),
         ("Versions", _versions()),
@@ -107,7 +107,11 @@ def settings(v: Verdict) -> list[tuple[str, str]]:
     parts = {name: v.data.get(name, {}) for name in ("provenance", "alignment")}
     rest = {name: value for name, value in v.data.items() if name not in parts}
     return [
-        *((f"{part}: {key}", _plain(value)) for part in parts for key, value in parts[part].items()),
+        *(
+            (f"{part}: {key}", _plain(value))
+            for part in parts
+            for key, value in parts[part].items()
+        ),
         *((key, _plain(value)) for key, value in rest.items()),
         *((f"setting: {key}", _plain(value)) for key, value in v.settings.items()),
     ]
@@ -130,8 +134,8 @@ def _weights(v: Verdict) -> str:
     score = (
         "the log marginal likelihood of the posterior"
         if v.settings["method"] == "bayes"
-        else "the log marginal likelihood where it is exact, else the maximised log-likelihood less "
-        "half the number of parameters times the log of the rows"
+        else "the log marginal likelihood where it is exact, else the maximised log-likelihood "
+        "less half the number of parameters times the log of the rows"
     )
     return f"In proportion to prior ({how}) times exp(score); the score is {score}."
 
@@ -142,8 +146,8 @@ def _calibration(v: Verdict) -> str:
         return f"None: {why}." if why else ""
     return (
         f"Calibration {v.settings['calibration']!r}, learned from {v.models.loc['panel', 'note']}: "
-        f"{v.models.loc['final', 'note']}, where pool is what the models above say and panel what a "
-        f"regression over the past of many pairs says. The label is transient below "
+        f"{v.models.loc['final', 'note']}, where pool is what the models above say and panel what "
+        f"a regression over the past of many pairs says. The label is transient below "
         f"{percent(v.settings['thresholds'][0])} and structural above "
         f"{percent(v.settings['thresholds'][1])}."
     )

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regimecorr.formatting import day, percent, signed
+from regimecorr.plotting import context as pictures
 from regimecorr.plotting import overview
+from regimecorr.plotting.panels import plot_prices
 from regimecorr.plotting.style import new_figure
 from regimecorr.reporting.facts import BASIS_WORDS
 from regimecorr.reporting.svg import inline_svg
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from regimecorr.inference.context.result import Context
     from regimecorr.verdict import Verdict
 
-#: Inches; 9-point letters are legible at this width on a phone.
-_WIDTH = 7.2
+#: Inches: letters of 9 points stay legible when a phone shows the whole width.
+_WIDTH = 5.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,14 @@ class Picture:
     def svg(self) -> Markup:
         """The picture as markup; names in it are escaped."""
         described = f"{self.reading} {self.said}".strip()
-        return Markup(inline_svg(self.draw, self.key, self.title, described))
+        return Markup(inline_svg(self._drawn, self.key, self.title, described))
+
+    def _drawn(self) -> Figure | Axes:
+        """The picture; a title of its axes is left to the caption, and its line to the legend."""
+        drawn = self.draw()
+        if isinstance(drawn, Axes):
+            drawn.set_title("")
+        return drawn
 
 
 def verdict_pictures(v: Verdict) -> list[Picture]:
@@ -79,7 +88,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             "in percent.",
             f"On {day(v.as_of)}: {v.asset} {100 * last.iloc[0]:,.0f}, {v.benchmark} "
             f"{100 * last.iloc[1]:,.0f}.",
-            lambda: overview.draw_prices(v, _axes(2.9)),
+            lambda: overview.draw_prices(v, _axes(2.6)),
         ),
         Picture(
             "picture-correlation",
@@ -89,16 +98,16 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             "midpoint are read on.",
             f"On {day(v.as_of)}: {short} rows {signed(v.r_short)}, {long} rows {signed(v.r_long)}, "
             f"reference {signed(v.reference)}; {len(v.episodes)} past divergences.",
-            lambda: overview.draw_correlation(v, _axes(3.9)),
+            lambda: overview.draw_correlation(v, _axes(3.6)),
         ),
         Picture(
             "picture-forecast",
             "Forecast",
-            "Where the pool of models expects the correlation of returns, day by day; the answer is "
-            "read in the shaded second half, on one side of the black midpoint or the other.",
+            "Where the pool of models expects the correlation of returns, day by day; the answer "
+            "is read in the shaded second half, on one side of the black midpoint or the other.",
             f"{len(v.forecast)} rows ahead: median {signed(ahead['q50'])}, 90% of paths "
             f"between {signed(ahead['q05'])} and {signed(ahead['q95'])}.",
-            lambda: overview.draw_forecast(v, _axes(3.6)),
+            lambda: overview.draw_forecast(v, _axes(3.3)),
         ),
     ]
     if v.p_structural == v.p_structural:
@@ -110,24 +119,54 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
                 "the whisker is the 90% interval.",
                 f"Structural {percent(v.p_structural)}, {percent(v.interval[0])} to "
                 f"{percent(v.interval[1])}.",
-                lambda: overview.draw_probability(v, _axes(3.4, 4.2)),
+                lambda: overview.draw_probability(v, _axes(3.2)),
             )
         )
     return pictures
 
 
-def context_picture(context: Context) -> Picture:
-    """Return the picture of what surrounds the pair."""
-    by_state = "; correlation by state" if len(context.conditional) else ""
-    return Picture(
-        "picture-context",
-        "What surrounds the pair",
-        "Prices from a common start, returns since the year before, drawdowns, momentum, beta and "
-        f"the price gap{by_state}.",
-        "",
-        context.plot,
-    )
+def context_pictures(c: Context) -> list[Picture]:
+    """Return the pictures of what surrounds the pair, in the order of the report.
+
+    Parameters
+    ----------
+    c : Context
+        The context.
+
+    Returns
+    -------
+    list of Picture
+    """
+    names = (c.asset, c.benchmark)
+    windows = (c.settings["short_window"], c.settings["long_window"])
+    told: list[tuple[str, str, str, Callable[[], Axes]]] = [
+        ("overlay", "Prices from a common start", "Both start at 100, on a logarithmic scale.",
+         lambda: plot_prices(c.overlay, ax=_axes(2.6))),
+        ("year", "Year over year", "Change since the same day of the year before.",
+         lambda: pictures.plot_percent(c.year_over_year, "", ax=_axes(2.6))),
+        ("drawdown", "Drawdown", "Distance from the highest price so far.",
+         lambda: pictures.plot_percent(c.drawdown, "", ax=_axes(2.6))),
+        ("rsi", "RSI, last 252 rows", "Above the band bought fast, below it sold fast.",
+         lambda: pictures.plot_momentum(c.momentum, "rsi", names, ax=_axes(2.6))),
+        ("macd", "MACD, last 252 rows", "Above zero the fast average of prices leads the slow one.",
+         lambda: pictures.plot_momentum(c.momentum, "macd_percent", names, ax=_axes(2.6))),
+        ("beta", "Rolling beta", f"Move of {c.asset} for a move of 1 of {c.benchmark}; the band is "
+         "two standard errors.",
+         lambda: pictures.plot_beta(c.beta, windows, ax=_axes(2.6))),
+        ("gap", "Log-price gap", "In standard deviations from its own mean; closed in the band.",
+         lambda: pictures.plot_gap(c.gap, c.settings["gap_opens"], ax=_axes(2.6))),
+    ]  # fmt: skip
+    if len(c.conditional):
+        told.append(
+            ("states", "Correlation by state", "Of returns, while a series was high or low at the "
+             "close before; lines are 95% intervals.",
+             lambda: pictures.plot_conditional(c.conditional,
+                                               ax=_axes(1.0 + 0.2 * len(c.conditional))))
+        )  # fmt: skip
+    return [
+        Picture(f"context-{key}", title, reading, "", draw) for key, title, reading, draw in told
+    ]
 
 
-def _axes(height: float, width: float = _WIDTH) -> Axes:
-    return new_figure(width, height).subplots()
+def _axes(height: float) -> Axes:
+    return new_figure(_WIDTH, height).subplots()

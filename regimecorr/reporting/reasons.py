@@ -39,7 +39,7 @@ def reasons(v: Verdict) -> list[tuple[str, str]]:
         ("Other pairs", _panel(v)),
         ("Regimes", _regime(v)),
         ("Other windows", _windows(v)),
-        ("This pair's past", f"{_sentence(past_sentence(v))}"),
+        ("This pair's past", _sentence(past_sentence(v))),
         ("Track record", _sentence(record_sentences(v)[0])),
         ("Price gap", _sentence(gap_sentence(v))),
         ("Charts of prices", v.levels.sentence()),
@@ -69,10 +69,10 @@ def _panel(v: Verdict) -> str:
     p = v.models.loc["panel", "p_structural"]
     if not v.calibrated or pd.isna(p):
         return ""
+    learned, pooled = v.models.loc["panel", "note"], v.models.loc["final", "note"]
     return (
-        f"A regression over the past of many pairs says {percent(p)} ({v.models.loc['panel', 'note']}"
-        f"). Past divergences taught how to pool it with this pair's models: "
-        f"{v.models.loc['final', 'note']}."
+        f"A regression over the past of many pairs says {percent(p)} ({learned}). Past divergences "
+        f"taught how to pool it with this pair's models: {pooled}."
     )
 
 

@@ -37,12 +37,10 @@ COLOURS = {
     style.ORANGE: "orange",
     style.GREEN: "green",
 }
-_PROPERTIES = {colour.lower(): f"var(--f-{name})" for colour, name in COLOURS.items()}
+_PROPERTIES = {colour.lower(): f"--f-{name}" for colour, name in COLOURS.items()}
 
 
-def inline_svg(
-    draw: Callable[[], Figure | Axes], key: str, title: str, description: str
-) -> str:
+def inline_svg(draw: Callable[[], Figure | Axes], key: str, title: str, description: str) -> str:
     """Draw a figure as an SVG element for an HTML page.
 
     Text stays text, which the browser draws with the fonts of its reader: emoji and names written
@@ -74,8 +72,9 @@ def inline_svg(
                 parent.remove(child)
     for element in root.iter():
         element.tag = _NAMESPACE.sub("", element.tag)
-        element.attrib = dict(_attributes(element.attrib, key, kept))
-        if element.tag not in ("text", "tspan"):
+        letters = element.tag in ("text", "tspan")
+        element.attrib = dict(_attributes(element.attrib, key, kept, letters))
+        if not letters:
             element.text = None
         element.tail = None
     for name, text in (("desc", description), ("title", title)):
@@ -133,7 +132,9 @@ def _references(root: ElementTree.Element) -> set[str]:
     return found
 
 
-def _attributes(given: dict[str, str], key: str, kept: set[str]) -> Iterator[tuple[str, str]]:
+def _attributes(
+    given: dict[str, str], key: str, kept: set[str], letters: bool
+) -> Iterator[tuple[str, str]]:
     for long_name, value in given.items():
         name = _NAMESPACE.sub("", long_name)
         if name == "id":
@@ -144,10 +145,18 @@ def _attributes(given: dict[str, str], key: str, kept: set[str]) -> Iterator[tup
         elif name == "d":
             yield name, " ".join(_DIGITS.sub(_rounded, value).split())
         elif name == "style":
-            themed = _HEX.sub(lambda found: _PROPERTIES.get(found[0], found[0]), value)
+            themed = _HEX.sub(lambda found: _themed(found[0], letters), value)
             yield name, _REFERENCE.sub(rf"url(#{key}-\1)", _FONT.sub(r"\1 var(--f-font)", themed))
         else:
             yield name, _REFERENCE.sub(rf"url(#{key}-\1)", value)
+
+
+def _themed(colour: str, letters: bool) -> str:
+    """A colour of the house style as a property of the page, which has darker ones for letters."""
+    name = _PROPERTIES.get(colour)
+    if name is None:
+        return colour
+    return f"var({name}-text, var({name}))" if letters else f"var({name})"
 
 
 def _rounded(found: re.Match[str]) -> str:
