@@ -51,7 +51,7 @@ LOOK = """(() => {
     width: innerWidth, scroll: document.documentElement.scrollWidth,
     dark: matchMedia('(prefers-color-scheme: dark)').matches,
     outside: out.map(e => e.tagName + '.' + e.className).slice(0, 5),
-    low: low, text: document.body.innerText,
+    faint: low, text: document.body.innerText,
     details: [...document.querySelectorAll('details > :not(summary)')].map(
       e => e.checkVisibility({contentVisibilityAuto: true}) ? e.getBoundingClientRect().height : 0),
   };
@@ -211,6 +211,7 @@ class Browser:
         elif method == "Log.entryAdded" and told["entry"]["level"] in ("warning", "error"):
             self.complaints.append(told["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
-            self.complaints.append(told["exceptionDetails"]["text"])
+            details = told["exceptionDetails"]
+            self.complaints.append(details.get("exception", {}).get("description", details["text"]))
         elif method == "Runtime.consoleAPICalled" and told["type"] in ("warning", "error"):
             self.complaints.append(json.dumps(told["args"]))

@@ -155,7 +155,7 @@ def _write_files(verdict: Verdict, arguments: argparse.Namespace) -> None:
 
         save(verdict.plot(), arguments.plot)
     if arguments.html is not None:
-        verdict.to_html(arguments.html)
+        verdict.to_html(arguments.html, context=arguments.context, claims=arguments.claims)
 
 
 def _dumped(content: Mapping[str, Any]) -> str:

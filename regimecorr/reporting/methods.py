@@ -142,11 +142,11 @@ def _weights(v: Verdict) -> str:
 
 def _calibration(v: Verdict) -> str:
     if not v.calibrated:
-        why = v.models.loc["panel", "reason"]
+        why = v.models["reason"]["panel"]
         return f"None: {why}." if why else ""
     return (
-        f"Calibration {v.settings['calibration']!r}, learned from {v.models.loc['panel', 'note']}: "
-        f"{v.models.loc['final', 'note']}, where pool is what the models above say and panel what "
+        f"Calibration {v.settings['calibration']!r}, learned from {v.models['note']['panel']}: "
+        f"{v.models['note']['final']}, where pool is what the models above say and panel what "
         f"a regression over the past of many pairs says. The label is transient below "
         f"{percent(v.settings['thresholds'][0])} and structural above "
         f"{percent(v.settings['thresholds'][1])}."

@@ -66,10 +66,10 @@ def _models(v: Verdict) -> str:
 
 
 def _panel(v: Verdict) -> str:
-    p = v.models.loc["panel", "p_structural"]
+    p = v.models["p_structural"]["panel"]
     if not v.calibrated or pd.isna(p):
         return ""
-    learned, pooled = v.models.loc["panel", "note"], v.models.loc["final", "note"]
+    learned, pooled = v.models["note"]["panel"], v.models["note"]["final"]
     return (
         f"A regression over the past of many pairs says {percent(p)} ({learned}). Past divergences "
         f"taught how to pool it with this pair's models: {pooled}."
@@ -80,7 +80,7 @@ def _regime(v: Verdict) -> str:
     if v.regimes.empty:
         return "None; the switching model failed."
     name = str(v.regimes["p_today"].idxmax())
-    row = v.regimes.loc[name]
+    row = v.regimes.loc[[name]].iloc[0]
     return (
         f"A model of recurrent regimes sees the pair in its {name} one (correlation "
         f"{signed(row['correlation'])}) with probability {percent(row['p_today'])}; such a regime "

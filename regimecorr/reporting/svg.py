@@ -105,7 +105,9 @@ def _printed(figure: Figure, key: str) -> str:
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with rc_context({"svg.hashsalt": f"regimecorr {key}"}):
         # `savefig` would draw the figure once more, only to lay it out again.
-        FigureCanvasSVG(figure).print_svg(target, metadata=nothing)
+        FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
+            target, metadata=nothing
+        )
     return target.getvalue()
 
 
