@@ -27,7 +27,7 @@ HOSTILE = (
     "<script>alert(1)</script>",
     "A & B",
     '"quoted"',
-    "'><img src=x onerror=alert(1)>",
+    "'><img src=x onerror=f>",
     "$x_1$",
     "__init__",
     "{{ 7 * 7 }}",
@@ -172,6 +172,9 @@ class TestMarkup:
     def test_identifiers_are_unique(self, page):
         found = [attrs["id"] for _, attrs in Reader(page).starts if "id" in attrs]
         assert len(found) == len(set(found))
+        referred = re.findall(r"url\(#([^)]+)\)", page)
+        assert len(referred) > 20
+        assert set(referred) <= set(found)
 
     def test_paper_opens_what_the_screen_folds(self, page):
         assert page.count("<details>") == 4
