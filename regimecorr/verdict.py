@@ -89,7 +89,7 @@ class Verdict:
     data : dict
         Provenance and alignment.
     settings : dict
-        Arguments of the call.
+        Arguments of the call; ``rng`` is None unless it was a seed.
     prices : DataFrame of shape (n_obs + 1, 2)
         The aligned prices.
     idata : dict

@@ -116,7 +116,9 @@ def _settle(figure: Figure) -> None:
 
     Identifiers of clips are hashes of the edges of the axes, to the last bit.
     """
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
     for ax in figure.axes:
         left, bottom, width, height = (round(edge, 6) for edge in ax.get_position().bounds)
