@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateFormatter, AutoDateLocator
 from matplotlib.figure import Figure
 
 from regimecorr.formatting import day, percent, signed
 from regimecorr.plotting import context as pictures
 from regimecorr.plotting import overview
 from regimecorr.plotting.panels import plot_prices
-from regimecorr.plotting.style import new_figure
+from regimecorr.plotting.style import legend_above, new_figure
 from regimecorr.reporting.facts import BASIS_WORDS
 from regimecorr.reporting.svg import inline_svg
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Inches: letters of 9 points stay legible when a phone shows the whole width.
 _WIDTH = 5.8
+#: Share of that width beyond which a legend would squeeze the axes.
+_LONG = 0.72
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,10 @@ class Picture:
         return Markup(inline_svg(self._drawn, self.key, self.title, described))
 
     def _drawn(self) -> Figure | Axes:
-        """The picture; a title of its axes is left to the caption, and its line to the legend."""
+        """The picture, fit for a phone."""
         drawn = self.draw()
         if isinstance(drawn, Axes):
-            drawn.set_title("")
+            _fit(drawn)
         return drawn
 
 
@@ -94,7 +97,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             "picture-correlation",
             "Correlation",
             f"Correlation of {basis} over the last {short} and {long} rows, with what two models "
-            "see; past divergences are shaded, and the black bars span the rows that reference and "
+            "see; past divergences are shaded, and the bars span the rows that reference and "
             "midpoint are read on.",
             f"On {day(v.as_of)}: {short} rows {signed(v.r_short)}, {long} rows {signed(v.r_long)}, "
             f"reference {signed(v.reference)}; {len(v.episodes)} past divergences.",
@@ -103,8 +106,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
         Picture(
             "picture-forecast",
             "Forecast",
-            "Where the pool of models expects the correlation of returns, day by day; the answer "
-            "is read in the shaded second half, on one side of the black midpoint or the other.",
+            _forecast_reading(v),
             f"{len(v.forecast)} rows ahead: median {signed(ahead['q50'])}, 90% of paths "
             f"between {signed(ahead['q05'])} and {signed(ahead['q95'])}.",
             lambda: overview.draw_forecast(v, _axes(3.3)),
@@ -168,5 +170,31 @@ def context_pictures(c: Context) -> list[Picture]:
     ]
 
 
+def _forecast_reading(v: Verdict) -> str:
+    where = "Where the pool of models expects the correlation of returns, row by row"
+    if v.basis != "returns":
+        return f"{where}; the answer about price levels is read off simulated prices instead."
+    if v.state == "weak":
+        return f"{where}."
+    return (
+        f"{where}; the answer is read in the shaded half, on one side of the midpoint or the other."
+    )
+
+
 def _axes(height: float) -> Axes:
     return new_figure(_WIDTH, height).subplots()
+
+
+def _fit(ax: Axes) -> None:
+    """Leave the title to the caption, and give dates and a long legend the room that they need."""
+    ax.set_title("")
+    if isinstance(ax.xaxis.get_major_locator(), AutoDateLocator):
+        locator = AutoDateLocator(minticks=4, maxticks=7)  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(
+            AutoDateFormatter(locator)  # type: ignore[no-untyped-call]
+        )
+    legend, figure = ax.get_legend(), cast(Figure, ax.get_figure(root=True))
+    if legend is not None and legend.get_window_extent().width > _LONG * figure.bbox.width:
+        labels = [text.get_text() for text in legend.get_texts()]
+        legend_above(ax, -(-len(labels) // 2), list(legend.legend_handles), labels)

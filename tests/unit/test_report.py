@@ -465,6 +465,18 @@ class TestPictures:
         }
         assert palette <= {colour.lower() for colour in COLOURS}
 
+    def test_a_long_legend_has_two_rows(self, divergent):
+        """That of price levels; beside the axes it would squeeze them."""
+
+        def heights(v):
+            (picture,) = (p for p in verdict_pictures(v) if p.key == "picture-correlation")
+            ax = picture._drawn()
+            ax.get_figure().draw_without_rendering()
+            return {round(text.get_window_extent().y0) for text in ax.get_legend().get_texts()}
+
+        assert len(heights(divergent)) == 1
+        assert len(heights(dataclasses.replace(divergent, basis="levels"))) == 2
+
     def test_another_colour_stays(self):
         figure = Figure()
         figure.subplots().plot([1.0, 2.0], color="#123456")
