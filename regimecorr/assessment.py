@@ -175,7 +175,8 @@ def assess(
         if used is not None and question.learned is not None and here.state == "divergent"
         else no_record(outlook.reason or uncalibrated or _no_record_of(here.state)),
         data=_data(pair),
-        settings=options.to_dict(),
+        settings=options.to_dict()
+        | {"rng": int(rng) if isinstance(rng, int | np.integer) else None},
         prices=pair.prices,
         idata=pool.idata,
     )

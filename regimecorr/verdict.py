@@ -17,6 +17,7 @@ from regimecorr.inference.levels import LevelAudit
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from regimecorr.inference.claims.trial import ClaimsTable
     from regimecorr.inference.context.result import Context
 
 SCHEMA_VERSION = 1
@@ -88,7 +89,7 @@ class Verdict:
     data : dict
         Provenance and alignment.
     settings : dict
-        Arguments of the call.
+        Arguments of the call; ``rng`` is None unless it was a seed.
     prices : DataFrame of shape (n_obs + 1, 2)
         The aligned prices.
     idata : dict
@@ -163,7 +164,13 @@ class Verdict:
         out = as_data(self, SCHEMA_VERSION, leave=("prices", "idata"))
         return out | {"gap_today": plain(dict(self.gap.attrs))}
 
-    def to_html(self, path: str | Path, *, context: Context | bool = True) -> Path:
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        context: Context | bool = True,
+        claims: ClaimsTable | bool = False,
+    ) -> Path:
         """Write one self-contained HTML file.
 
         Parameters
@@ -175,6 +182,10 @@ class Verdict:
             own prices, on the days that both assets share; pass that of `regimecorr.context` to
             have macro series in it, and the momentum of an asset that trades on more days. False:
             none.
+        claims : ClaimsTable or bool, default False
+            The published claims on trial. True: `regimecorr.test_claims` of the verdict's own
+            prices, in some seconds; pass what it returns to have a peer, a market, macro series or
+            claims of your own in it. False: none.
 
         Returns
         -------
@@ -185,11 +196,24 @@ class Verdict:
         FileNotFoundError
             If the folder does not exist.
         DataError
-            If the context is that of another pair, day or table of prices, or no context.
+            If context or claims are those of another pair or day, the context was made from other
+            prices, or they are none.
+
+        Examples
+        --------
+        >>> import regimecorr as rc
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> world = rc.simulate("one_break", n_obs=1200, rng=3)
+        >>> v = rc.assess(world.prices, calibration=None, n_paths=400)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = v.to_html(Path(folder) / "report.html", context=False)
+        ...     page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+        True
         """
         from regimecorr.reporting.html import write_html
 
-        return write_html(self, Path(path), self._context(context))
+        return write_html(self, Path(path), self._context(context), self._claims(claims))
 
     def _context(self, given: Context | bool) -> Context | None:
         """The context to show; of this pair and day."""
@@ -206,19 +230,38 @@ class Verdict:
             raise DataError(
                 f"context is {given!r}; pass True, False, or what `regimecorr.context` returns."
             )
-        theirs = (given.asset, given.benchmark, given.as_of)
-        if theirs != (self.asset, self.benchmark, self.as_of):
-            raise DataError(
-                f"The context is that of {theirs[0]}/{theirs[1]} on {theirs[2]:%Y-%m-%d}, the "
-                f"verdict that of {self.asset}/{self.benchmark} on {self.as_of:%Y-%m-%d}; make "
-                "both with the same assets and as_of."
-            )
+        self._check_same("The context is that", given.asset, given.benchmark, given.as_of)
         if not given.prices.equals(self.prices):
             raise DataError(
                 "The context was made from other prices than the verdict; make both from the same "
                 "table."
             )
         return given
+
+    def _claims(self, given: ClaimsTable | bool) -> ClaimsTable | None:
+        """The trial to show; of this pair and day."""
+        from regimecorr.inference.claims.trial import ClaimsTable, test_claims
+
+        if given is True:
+            return test_claims(self.prices)
+        if given is False:
+            return None
+        if not isinstance(given, ClaimsTable):
+            raise DataError(
+                f"claims is {given!r}; pass True, False, or what `regimecorr.test_claims` returns."
+            )
+        o = given.options
+        self._check_same("The claims are those", o["asset"], o["benchmark"], o["last"])
+        return given
+
+    def _check_same(self, what: str, asset: str, benchmark: str, as_of: pd.Timestamp) -> None:
+        """Refuse what belongs to another pair or day."""
+        if (asset, benchmark, as_of) != (self.asset, self.benchmark, self.as_of):
+            raise DataError(
+                f"{what} of {asset}/{benchmark} on {as_of:%Y-%m-%d}, the verdict that of "
+                f"{self.asset}/{self.benchmark} on {self.as_of:%Y-%m-%d}; make both with the same "
+                "assets and as_of."
+            )
 
     def __repr__(self) -> str:
         head = f"<Verdict {self.asset}/{self.benchmark} {self.as_of:%Y-%m-%d}: {self.state}"

@@ -180,7 +180,7 @@ def _write_plot(result: Verdict | History, arguments: argparse.Namespace) -> Non
 def _write_files(verdict: Verdict, arguments: argparse.Namespace) -> None:
     _write_plot(verdict, arguments)
     if arguments.html is not None:
-        verdict.to_html(arguments.html)
+        verdict.to_html(arguments.html, context=arguments.context, claims=arguments.claims)
 
 
 def _dumped(content: Mapping[str, Any]) -> str:

@@ -48,8 +48,8 @@ def check_options(arguments: argparse.Namespace) -> None:
     Raises
     ------
     UsageError
-        A negative seed, no thread to work with, a price without a file, or a file that cannot be
-        written or would replace the prices.
+        A negative seed, no thread to work with, a price without a file, what a report shall hold
+        without a report, or a file that cannot be written or would replace the prices.
     """
     given = vars(arguments)
     if given.get("seed", 0) < 0:
@@ -58,6 +58,9 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--n-jobs {arguments.n_jobs} must be at least 1, or -1 for all.")
     if arguments.price is not None and arguments.prices is None:
         raise UsageError(f"--price {arguments.price} chooses a field of a file; name the file.")
+    if given.get("html") is None and (given.get("claims") or not given.get("context", True)):
+        option = "--claims" if arguments.claims else "--no-context"
+        raise UsageError(f"{option} is about the report; name its file with --html.")
     picture: Path | None = given.get("plot")
     if picture is not None and picture.suffix.lower() not in PICTURE_SUFFIXES:
         known = ", ".join(PICTURE_SUFFIXES)
@@ -117,6 +120,17 @@ def _add_assess(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     output = _add_output(command)
     _add_plot(output)
     output.add_argument("--html", type=Path, metavar="FILE", help="self-contained report")
+    output.add_argument(
+        "--no-context",
+        dest="context",
+        action="store_false",
+        help="leave what surrounds the pair out of the report",
+    )
+    output.add_argument(
+        "--claims",
+        action="store_true",
+        help="put the published claims on trial in the report, in some seconds",
+    )
 
 
 def _add_forecast(

@@ -64,11 +64,11 @@ def _worlds(trial: ClaimTrial) -> list[str]:
             "fresh": trial.worlds["resolved_fresh"].map(percent),
             "turned": trial.worlds["turned"].map(percent),
             "rows": trial.worlds["median_rows"].map(_number),
-            "all of k": trial.worlds["all_of_k"].map(_figure),
-            "p a year": trial.worlds["p_episodes"].map(_figure),
-            "p share": trial.worlds["p_resolved"].map(_figure),
-            "p rows": trial.worlds["p_rows"].map(_figure),
-            "p all": trial.worlds["p_record"].map(_figure),
+            "all of k": trial.worlds["all_of_k"].map(figure),
+            "p a year": trial.worlds["p_episodes"].map(figure),
+            "p share": trial.worlds["p_resolved"].map(figure),
+            "p rows": trial.worlds["p_rows"].map(figure),
+            "p all": trial.worlds["p_record"].map(figure),
         }
     ).rename_axis(None)
     return [
@@ -83,9 +83,9 @@ def _end(trial: ClaimTrial) -> list[str]:
     believed, rival = trial.contrast
     lines = [
         f"Power to reject {rival!r} if {believed!r} is true: "
-        f"{_figure(trial.power.loc[rival, believed])}; the reverse: "
-        f"{_figure(trial.power.loc[believed, rival])}. Likelihood ratio of the count: "
-        f"{_figure(trial.likelihood_ratios.loc[believed, rival])}.",
+        f"{figure(trial.power.loc[rival, believed])}; the reverse: "
+        f"{figure(trial.power.loc[believed, rival])}. Likelihood ratio of the count: "
+        f"{figure(trial.likelihood_ratios.loc[believed, rival])}.",
         f"Verdict: {trial.verdict}. {trial.reason}",
     ]
     if (other := trial.replayed) is not None:
@@ -98,7 +98,8 @@ def _end(trial: ClaimTrial) -> list[str]:
     return lines
 
 
-def _figure(value: Any) -> str:
+def figure(value: Any) -> str:
+    """Write a figure with three decimals."""
     return f"{value:.3f}" if np.isfinite(value) else MISSING
 
 

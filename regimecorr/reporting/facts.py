@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regimecorr.formatting import day, percent, signed
+from regimecorr.events import WEAK_REFERENCE
+from regimecorr.formatting import day, percent, plural, signed
 
 if TYPE_CHECKING:
     from regimecorr.verdict import Verdict
@@ -92,6 +93,83 @@ def states_that_differ(v: Verdict) -> dict[str, list[str]]:
         if state not in (v.state, "unknown"):
             out.setdefault(str(state), []).append(str(variant))
     return out
+
+
+def state_changes(v: Verdict) -> str:
+    """Say with which variants of the sensitivity the state is another one; empty where none is."""
+    return "; ".join(
+        f"{state} with {_variants(names)}" for state, names in states_that_differ(v).items()
+    )
+
+
+def _variants(names: list[str]) -> str:
+    """Variants of the sensitivity in few words, so that all changes fit on one line."""
+    windows = [name.removesuffix(" rows") for name in names if name.endswith(" rows")]
+    others = [name.removesuffix(" returns") for name in names if not name.endswith(" rows")]
+    return ", ".join([f"{'/'.join(windows)} rows"] * bool(windows) + others)
+
+
+def past_sentence(v: Verdict) -> str:
+    """Count the past divergences of the pair by what became of them."""
+    episodes = v.episodes
+    if episodes.empty:
+        return "no divergence in this history"
+    outcomes = episodes.loc[episodes["entry"].notna(), "outcome"]
+    tally = ", ".join(
+        f"{int((outcomes == name).sum())} {name}" for name in ("structural", "transient", "open")
+    )
+    last = episodes.iloc[-1]
+    until = "and lasts" if last["censored"] else f"to {day(last['end'])}"
+    entries = "entry" if len(outcomes) == 1 else "entries"
+    return (
+        f"{plural(len(episodes), 'divergence')}, {len(outcomes)} counted as {entries} ({tally}); "
+        f"the last from {day(last['start'])} {until}"
+    )
+
+
+def gap_sentence(v: Verdict) -> str:
+    """Say how wide the gap of the prices is, and who may close it."""
+    z = float(v.gap.attrs.get("z", float("nan")))
+    text = f"log difference {signed(z)} sd from its {v.settings['long_window']}-row mean"
+    if v.gap["p"].isna().all():
+        return f"{text}: closed, nothing to close"
+    shares = ", ".join(
+        f"{name} {percent(row['p'])} ({percent(row['p_random_walk'])})"
+        for name, row in v.gap.iterrows()
+    )
+    return (
+        f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent "
+        "random walks"
+    )
+
+
+def change_sentences(v: Verdict) -> list[str]:
+    """Say what would make the verdict another one."""
+    window = fresh_window(v)
+    if v.state == "weak":
+        return [
+            f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its "
+            f"window ends {v.settings['short_window']} rows ago and moves with every new row"
+        ]
+    # A short correlation on the reference's side of zero leaves the midpoint at half the reference.
+    half = v.reference / 2.0
+    beyond, within = ("<=", "above") if v.reference > 0 else (">=", "below")
+    told = [
+        f"state, with this reference: divergent at r_short {beyond} 0, strained up to "
+        f"{signed(half)}, aligned {within} (now {signed(v.r_short)})"
+    ]
+    families = family_range(v)
+    if len(families):
+        low, high = families.iloc[0], families.iloc[-1]
+        told.append(
+            f"raw p_structural, with another family prior: {percent(low)} "
+            f"({families.index[0]} alone) to {percent(high)} ({families.index[-1]} alone)"
+        )
+    told.append(
+        f"the answer itself: rows {window.first} to {window.last}, about {day(window.begins)} to "
+        f"{day(window.ends)}"
+    )
+    return told
 
 
 def diverged_side(v: Verdict) -> str:

@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-import io
 import re
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from regimecorr.files import replace_file
 from regimecorr.formatting import day, percent, signed
+from regimecorr.reporting import tables
+from regimecorr.reporting.answer import answer
 from regimecorr.reporting.facts import (
     BASIS_WORDS,
     LEVEL_WARNING,
     SIMULATED_WARNING,
-    base_rate_sentence,
-    definition,
     fresh_window,
     record_sentences,
 )
-from regimecorr.reporting.tables import report_tables
+from regimecorr.reporting.methods import methods, provenance, settings
+from regimecorr.reporting.pictures import context_pictures, verdict_pictures
+from regimecorr.reporting.reasons import reasons
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from regimecorr.inference.claims.trial import ClaimsTable
     from regimecorr.inference.context.result import Context
     from regimecorr.verdict import Verdict
 
-_PREAMBLE = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
-_NAMESPACES = re.compile(r'\sxmlns(?::\w+)?="[^"]*"')
-_SIZE = re.compile(r'\s(?:width|height)="[^"]*pt"')
-_HEAD = re.compile(r"<svg\b[^>]*>")
-_REFERENCES = re.compile(r'(\sid="|href="#|url\(#)')
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def write_html(v: Verdict, path: Path, context: Context | None = None) -> Path:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page.
+
+    Attributes
+    ----------
+    key : str
+        Its anchor.
+    title : str
+        Its heading, and its line in the table of contents.
+    """
+
+    key: str
+    title: str
+
+
+def write_html(
+    v: Verdict, path: Path, context: Context | None = None, claims: ClaimsTable | None = None
+) -> Path:
     """Write a verdict as one self-contained file.
 
     The file appears complete or not at all, and holds neither clock nor random identifiers: the
@@ -51,6 +66,8 @@ def write_html(v: Verdict, path: Path, context: Context | None = None) -> Path:
         Where to write; an existing file is replaced.
     context : Context or None
         What surrounds the pair.
+    claims : ClaimsTable or None
+        The published claims on trial.
 
     Returns
     -------
@@ -69,11 +86,13 @@ def write_html(v: Verdict, path: Path, context: Context | None = None) -> Path:
             f"The folder {str(folder)!r} does not exist, so {path.name!r} cannot be written; "
             "create it first."
         )
-    replace_file(path, render_html(v, context).encode("utf-8"))
+    replace_file(path, render_html(v, context, claims).encode("utf-8"))
     return path
 
 
-def render_html(v: Verdict, context: Context | None = None) -> str:
+def render_html(
+    v: Verdict, context: Context | None = None, claims: ClaimsTable | None = None
+) -> str:
     """Return a verdict as an HTML document.
 
     Parameters
@@ -82,74 +101,82 @@ def render_html(v: Verdict, context: Context | None = None) -> str:
         The verdict.
     context : Context or None
         What surrounds the pair.
+    claims : ClaimsTable or None
+        The published claims on trial.
 
     Returns
     -------
     str
     """
-    source = files("regimecorr.reporting").joinpath("templates/report.html.j2")
+    loader = jinja2.PackageLoader("regimecorr.reporting")
     environment = jinja2.Environment(
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    template = environment.from_string(source.read_text(encoding="utf-8"))
-    return template.render(
+    environment.filters["dated"] = _dated
+    css, _, _ = loader.get_source(environment, "report.css")
+    return environment.get_template("report.html.j2").render(
         v=v,
+        css=Markup(css),
         state=v.state if v.label == v.state else f"{v.state}, {v.label}",
         day=day,
         percent=percent,
         signed=signed,
         basis=BASIS_WORDS[v.basis],
         known=v.p_structural == v.p_structural,
-        definition=definition(v),
+        answer=answer(v),
+        reasons=reasons(v),
         record=record_sentences(v),
-        base_rate=base_rate_sentence(v),
         window=fresh_window(v),
-        warnings=[
-            text
-            for text, applies in (
-                (SIMULATED_WARNING, bool(v.data.get("simulated"))),
-                (LEVEL_WARNING, v.basis != "returns"),
-            )
-            if applies
-        ],
-        tables=report_tables(v),
-        # matplotlib's own markup; it escapes the names in it
-        figure=Markup(_inline_svg(v.plot(), "figure")),
+        warnings=_warnings(v),
+        sections=_sections(v, context, claims),
+        tables=tables,
+        figures=tables.report_tables(v),
+        pictures=verdict_pictures(v),
         context=context,
-        surroundings=Markup(_inline_svg(context.plot(), "surroundings")) if context else "",
+        surroundings=[] if context is None else context_pictures(context),
+        claims=claims,
+        methods=methods(v, claims),
+        provenance=provenance(v),
+        settings=settings(v),
     )
 
 
-def _settle(figure: Figure) -> None:
-    """Lay a figure out once, and drop the digits in which its solver differs between runs.
-
-    Identifiers of clips are hashes of the edges of the axes, to the last bit.
-    """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for ax in figure.axes:
-        left, bottom, width, height = (round(edge, 6) for edge in ax.get_position().bounds)
-        ax.set_position((left, bottom, width, height))
+def _dated(text: str) -> Markup:
+    """Keep dates in one line."""
+    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))
 
 
-def _inline_svg(figure: Figure, caption: str) -> str:
-    """A figure as an SVG element, without the namespaces that HTML does not need."""
-    from matplotlib import rc_context
+def _warnings(v: Verdict) -> list[str]:
+    """What must not be missed."""
+    given = (
+        (SIMULATED_WARNING, bool(v.data.get("simulated"))),
+        (LEVEL_WARNING, v.basis != "returns"),
+    )
+    return [text for text, applies in given if applies]
 
-    _settle(figure)
-    target = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({"svg.hashsalt": f"regimecorr {caption}", "svg.fonttype": "path"}):
-        figure.savefig(target, format="svg", metadata=nothing)
-    svg = _PREAMBLE.sub("", target.getvalue(), count=1)
-    head = _HEAD.match(svg)
-    if head is None:
-        return svg
-    opening = _SIZE.sub("", _NAMESPACES.sub("", head.group()))
-    named = opening.replace("<svg", f'<svg role="img" aria-labelledby="{caption}"', 1)
-    # Two figures on one page must not share identifiers.
-    return named + _REFERENCES.sub(rf"\g<1>{caption}-", svg[head.end() :])
+
+def _sections(v: Verdict, context: Context | None, claims: ClaimsTable | None) -> list[Section]:
+    """The table of contents."""
+    told = [
+        Section("answer", "The answer"),
+        Section("why", "Why"),
+        Section("pictures", "Pictures"),
+        *(Section(table.key, table.title) for table in tables.report_tables(v)),
+        Section("levels", "Price levels"),
+        Section("record", "Track record"),
+        Section("methods", "Methods"),
+        Section("provenance", "Provenance"),
+        Section("definitions", "Definitions"),
+        Section("summary", "Summary to copy"),
+    ]
+    place = next(i for i, part in enumerate(told) if part.key == "methods")
+    if context is not None:
+        told.insert(place, Section("context", "Context"))
+    if claims is not None:
+        told.insert(place - 1, Section("claims", "Claims on trial"))
+    return told

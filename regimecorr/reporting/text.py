@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regimecorr.events import WEAK_REFERENCE
 from regimecorr.formatting import (
     KEY,
     WIDTH,
@@ -15,7 +14,6 @@ from regimecorr.formatting import (
     day,
     entry,
     percent,
-    plural,
     signed,
     with_bounds,
 )
@@ -24,14 +22,15 @@ from regimecorr.reporting.facts import (
     LEVEL_WARNING,
     SIMULATED_WARNING,
     base_rate_sentence,
+    change_sentences,
     definition,
     failed,
-    family_range,
-    fresh_window,
+    gap_sentence,
     members,
     origin,
+    past_sentence,
     record_sentences,
-    states_that_differ,
+    state_changes,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ def summary_text(v: Verdict) -> str:
     lines: list[str] = []
     lines += _opening(v)
     lines += ["", *_state(v), *_probabilities(v)]
-    lines += ["", *_regimes(v), *_models(v), *_past(v), *_gap(v)]
+    lines += ["", *_regimes(v), *_models(v)]
+    lines += entry("Past", past_sentence(v)) + entry("Price gap", gap_sentence(v))
     lines += entry("Levels", v.levels.sentence())
     lines += _sensitivity(v)
     lines += ["", *_changes(v)]
@@ -179,40 +179,6 @@ def _models(v: Verdict) -> list[str]:
     return lines
 
 
-def _past(v: Verdict) -> list[str]:
-    episodes = v.episodes
-    if episodes.empty:
-        return entry("Past", "no divergence in this history")
-    outcomes = episodes.loc[episodes["entry"].notna(), "outcome"]
-    tally = ", ".join(
-        f"{int((outcomes == name).sum())} {name}" for name in ("structural", "transient", "open")
-    )
-    last = episodes.iloc[-1]
-    until = "and lasts" if last["censored"] else f"to {day(last['end'])}"
-    entries = "entry" if len(outcomes) == 1 else "entries"
-    text = (
-        f"{plural(len(episodes), 'divergence')}, {len(outcomes)} counted as {entries} ({tally}); "
-        f"the last from {day(last['start'])} {until}"
-    )
-    return entry("Past", text)
-
-
-def _gap(v: Verdict) -> list[str]:
-    z = float(v.gap.attrs.get("z", float("nan")))
-    text = f"log difference {signed(z)} sd from its {v.settings['long_window']}-row mean"
-    if v.gap["p"].isna().all():
-        return entry("Price gap", f"{text}: closed, nothing to close")
-    shares = ", ".join(
-        f"{name} {percent(row['p'])} ({percent(row['p_random_walk'])})"
-        for name, row in v.gap.iterrows()
-    )
-    return entry(
-        "Price gap",
-        f"{text}; closes within {v.settings['horizon']} rows: {shares}; in brackets independent "
-        "random walks",
-    )
-
-
 def _sensitivity(v: Verdict) -> list[str]:
     parts: list[str] = []
     for variant, row in v.sensitivity.iterrows():
@@ -221,48 +187,14 @@ def _sensitivity(v: Verdict) -> list[str]:
     # The verdict itself has no probability then; those of the variants are not about it.
     how = ", read with their own reference" if v.state == "weak" else ""
     lines = entry("Sensitivity", f"state and raw p_structural{how}: {'; '.join(parts)}")
-    other = states_that_differ(v)
-    if other:
-        changes = "; ".join(f"{state} with {_variants(names)}" for state, names in other.items())
-        lines += entry("", f"STATE CHANGES: {changes}")
-    else:
-        lines += entry("", f"The state is {v.state} in all of them that can be read")
-    return lines
-
-
-def _variants(names: list[str]) -> str:
-    """Variants of the sensitivity in few words, so that all changes fit on one line."""
-    windows = [name.removesuffix(" rows") for name in names if name.endswith(" rows")]
-    others = [name.removesuffix(" returns") for name in names if not name.endswith(" rows")]
-    return ", ".join([f"{'/'.join(windows)} rows"] * bool(windows) + others)
+    changes = state_changes(v)
+    same = f"The state is {v.state} in all of them that can be read"
+    return lines + entry("", f"STATE CHANGES: {changes}" if changes else same)
 
 
 def _changes(v: Verdict) -> list[str]:
-    window = fresh_window(v)
-    if v.state == "weak":
-        return entry(
-            "Would change",
-            f"a reference of at least {WEAK_REFERENCE:g} in size (now {signed(v.reference)}): its "
-            f"window ends {v.settings['short_window']} rows ago and moves with every new row",
-        )
-    # A short correlation on the reference's side of zero leaves the midpoint at half the reference.
-    half = v.reference / 2.0
-    beyond, within = ("<=", "above") if v.reference > 0 else (">=", "below")
-    text = (
-        f"state, with this reference: divergent at r_short {beyond} 0, strained up to "
-        f"{signed(half)}, aligned {within} (now {signed(v.r_short)})"
-    )
-    lines = entry("Would change", text)
-    families = family_range(v)
-    if len(families):
-        low, high = families.iloc[0], families.iloc[-1]
-        text = (
-            f"raw p_structural, with another family prior: {percent(low)} "
-            f"({families.index[0]} alone) to {percent(high)} ({families.index[-1]} alone)"
-        )
-        lines += entry("", text)
-    return lines + entry(
-        "",
-        f"the answer itself: rows {window.first} to {window.last}, about {day(window.begins)} to "
-        f"{day(window.ends)}",
-    )
+    first, *more = change_sentences(v)
+    lines = entry("Would change", first)
+    for sentence in more:
+        lines += entry("", sentence)
+    return lines

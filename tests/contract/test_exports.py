@@ -53,16 +53,13 @@ SPECIFICATIONS = (
     "SwitchingDCC",
 )
 #: Functions of no data, and of two samples.
-DATA_ARGUMENTS = {"published_claims": 0, "published_events": 0, "test_association": 2}
-DATA = ("BacktestRecord", "Calibration", "Event", "History", "PublishedClaim", "Scan")
-PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "__version__"}
 DATA_ARGUMENTS = {
     "episode_paths": 2,
     "published_claims": 0,
     "published_events": 0,
     "test_association": 2,
 }
-DATA = ("BacktestRecord", "Calibration", "Event", "PublishedClaim", "Scan")
+DATA = ("BacktestRecord", "Calibration", "Event", "History", "PublishedClaim", "Scan")
 PUBLIC = {*FUNCTIONS, *SPECIFICATIONS, *DATA, "Verdict", "datasets", "plotting", "__version__"}
 ON_A_PAIR = (
     "assess",
