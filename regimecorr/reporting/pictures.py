@@ -13,8 +13,15 @@ from matplotlib.figure import Figure
 
 from regimecorr.formatting import day, percent, signed
 from regimecorr.plotting import context as pictures
-from regimecorr.plotting import overview
+from regimecorr.plotting.overview import (
+    draw_correlation,
+    draw_forecast,
+    draw_prices,
+    draw_probability,
+)
 from regimecorr.plotting.panels import plot_prices
+from regimecorr.plotting.regimes import plot_regimes
+from regimecorr.plotting.resolution import plot_resolution
 from regimecorr.plotting.style import legend_above, new_figure
 from regimecorr.reporting.facts import BASIS_WORDS
 from regimecorr.reporting.svg import inline_svg
@@ -91,7 +98,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             "in percent.",
             f"On {day(v.as_of)}: {v.asset} {100 * last.iloc[0]:,.0f}, {v.benchmark} "
             f"{100 * last.iloc[1]:,.0f}.",
-            lambda: overview.draw_prices(v, _axes(2.6)),
+            lambda: draw_prices(v, _axes(2.6)),
         ),
         Picture(
             "picture-correlation",
@@ -101,7 +108,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             "midpoint are read on.",
             f"On {day(v.as_of)}: {short} rows {signed(v.r_short)}, {long} rows {signed(v.r_long)}, "
             f"reference {signed(v.reference)}; {len(v.episodes)} past divergences.",
-            lambda: overview.draw_correlation(v, _axes(3.6)),
+            lambda: draw_correlation(v, _axes(3.6)),
         ),
         Picture(
             "picture-forecast",
@@ -109,7 +116,40 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
             _forecast_reading(v),
             f"{len(v.forecast)} rows ahead: median {signed(ahead['q50'])}, 90% of paths "
             f"between {signed(ahead['q05'])} and {signed(ahead['q95'])}.",
-            lambda: overview.draw_forecast(v, _axes(3.3)),
+            lambda: draw_forecast(v, _axes(3.3)),
+        ),
+        Picture(
+            "picture-regimes",
+            "Regimes",
+            "The solid path and the upper strip use what was known on the day, the dashed path and "
+            "the lower strip the full sample; the lines are the correlations of the regimes.",
+            f"On {day(v.as_of)}: filtered {signed(v.correlation['regime_filtered'].iloc[-1])}.",
+            lambda: plot_regimes(
+                v.correlation, v.regimes, short_window=short, basis=v.basis, ax=_axes(3.6)
+            ),
+        ),
+        Picture(
+            "picture-resolution",
+            "What the chart's rule would say",
+            "The curve: how likely the rolling correlation has been above zero by then, which it "
+            "nearly always will; the bar at the right: how likely this verdict says transient.",
+            f"{len(v.forecast)} rows ahead: {percent(ahead['p_chart_resolved'])}.",
+            lambda: plot_resolution(
+                v.forecast,
+                p_structural=v.p_structural,
+                interval=v.interval,
+                fresh=(v.settings["horizon"] // 2 + 1, v.settings["horizon"]),
+                short_window=short,
+                ax=_axes(3.3),
+            ),
+        ),
+        Picture(
+            "picture-levels",
+            "Correlation of price levels",
+            "Levels wander, so their correlation swings between the extremes whether or not "
+            "anything ties the two together.",
+            v.levels.sentence(),
+            lambda: v.levels.plot(ax=_axes(3.6)),
         ),
     ]
     if v.p_structural == v.p_structural:
@@ -121,7 +161,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
                 "the whisker is the 90% interval.",
                 f"Structural {percent(v.p_structural)}, {percent(v.interval[0])} to "
                 f"{percent(v.interval[1])}.",
-                lambda: overview.draw_probability(v, _axes(3.2)),
+                lambda: draw_probability(v, _axes(3.2)),
             )
         )
     return pictures
