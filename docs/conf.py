@@ -1,5 +1,10 @@
-"""Sphinx configuration; builds without a network, so no inventories are fetched."""
+"""Sphinx configuration; builds without a network.
 
+Names of other projects are shown and not linked. ``REGIMECORR_INTERSPHINX=1`` fetches their
+inventories and links what they know.
+"""
+
+import os
 from importlib.metadata import version as _installed
 
 project = "regimecorr"
@@ -38,8 +43,27 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Exception|UserWarning|OSError|RuntimeError|ValueError)"),
 ]
 
+if os.environ.get("REGIMECORR_INTERSPHINX") == "1":
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "scipy": ("https://docs.scipy.org/doc/scipy", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "matplotlib": ("https://matplotlib.org/stable", None),
+    }
+    intersphinx_timeout = 10
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"regimecorr {release}"
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": True}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "header_links_before_dropdown": 9,
+    "show_toc_level": 2,
+}
+html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_last_updated_fmt = None  # the same source gives the same pages
