@@ -117,7 +117,9 @@ def recovery_picture() -> None:
 
 def level_correlations(rng: np.random.Generator, n_walks: int) -> dict[int, dict[str, np.ndarray]]:
     """Correlations of levels and of returns of independent walks, in windows without overlap."""
-    found: dict[int, dict[str, list[np.ndarray]]] = {w: {"levels": [], "returns": []} for w in WINDOWS}
+    found: dict[int, dict[str, list[np.ndarray]]] = {
+        w: {"levels": [], "returns": []} for w in WINDOWS
+    }
     for _ in range(n_walks):
         returns = rng.standard_normal((max(WINDOWS) * 2, 2))
         for name, series in (("levels", returns.cumsum(axis=0)), ("returns", returns)):
@@ -180,7 +182,11 @@ def walks_table(record: dict[str, Any]) -> list[str]:
         )
         rows.append(f"| {window} | {cells} |")
     least = min(by["levels"]["n"] for by in record.values())
-    return [*rows, "", f"Independent normal walks; at least {least:,} windows without overlap a row."]
+    return [
+        *rows,
+        "",
+        f"Independent normal walks; at least {least:,} windows without overlap a row.",
+    ]
 
 
 def rules_table(worlds: dict[str, Any]) -> list[str]:
@@ -192,7 +198,10 @@ def rules_table(worlds: dict[str, Any]) -> list[str]:
         "Markov .45/0": "regimes that come and go, .45 and 0",
         "DCC .4": "mean reversion round .4 (DCC)",
     }
-    rows = ["| what happened | chart: back above 0 in 126 rows | definition: transient |", "|---|---|---|"]
+    rows = [
+        "| what happened | chart: back above 0 in 126 rows | definition: transient |",
+        "|---|---|---|",
+    ]
     for key, what in names.items():
         row = worlds[key]
         rows.append(
@@ -207,7 +216,7 @@ def spells_text(worlds: dict[str, Any]) -> list[str]:
     row = worlds["independent walks"]
     return [
         f"Two independent walks show {row['episodes a year']:.2f} such episodes a year, and "
-        f"{row['resolved within 252']:.0%} of them are \"resolved\" within a year, half of them within "
+        f'{row["resolved within 252"]:.0%} of them are "resolved" within a year, half of them within '
         f"{row['median rows']:.0f} rows. A record of five out of five is at most "
         f"{row['likelihood ratio of 5 of 5, at most']:.2f} times as likely with a relationship as without."
     ]

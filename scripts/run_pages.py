@@ -54,7 +54,12 @@ class Output:
 def pages(docs: Path = DOCS) -> list[Path]:
     """Pages whose code is run: the first steps, the tutorials and the concepts."""
     found = [docs / "start.md", *docs.glob("tutorials/*.md"), *docs.glob("concepts/*.md")]
-    return sorted(page for page in found if "```python" in page.read_text(encoding="utf-8"))
+    return sorted(page for page in found if _runs(page.read_text(encoding="utf-8")))
+
+
+def _runs(text: str) -> bool:
+    """Whether a block of a page is run."""
+    return any(m["code"] and m["reason"] is None for m in _BLOCK.finditer(text))
 
 
 def run_page(page: Path, setup: str = "") -> list[Output]:
