@@ -59,7 +59,7 @@ html_title = f"regimecorr {release}"
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,
-    "header_links_before_dropdown": 9,
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
 }
 html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}

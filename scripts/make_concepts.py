@@ -3,13 +3,14 @@
     python benchmarks/claim_worlds.py
     python scripts/make_concepts.py
 
-Pictures go to ``docs/_static``, what is simulated here to ``docs/_results/concepts.json``. Everything
-is simulated or read off the shipped calibration; no market price is used.
+Pictures go to ``docs/_static``, what is simulated here to ``docs/_results/concepts.json``. All is
+simulated or read off the shipped calibration; no market price is used.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,8 @@ def levels_picture() -> None:
 def walks_table(record: dict[str, Any]) -> list[str]:
     """Spread of correlations of walks."""
     rows = [
-        "| rows in the window | prices: standard deviation | prices: beyond ±.5 | returns: standard "
-        "deviation | returns: beyond ±.5 |",
+        "| rows in the window | prices: standard deviation | prices: beyond ±.5 "
+        "| returns: standard deviation | returns: beyond ±.5 |",
         "|---|---|---|---|---|",
     ]
     for window, by in record.items():
@@ -214,11 +215,12 @@ def rules_table(worlds: dict[str, Any]) -> list[str]:
 def spells_text(worlds: dict[str, Any]) -> list[str]:
     """Level episodes of independent walks, in a sentence."""
     row = worlds["independent walks"]
+    share, most = row["resolved within 252"], row["likelihood ratio of 5 of 5, at most"]
     return [
         f"Two independent walks show {row['episodes a year']:.2f} such episodes a year, and "
-        f'{row["resolved within 252"]:.0%} of them are "resolved" within a year, half of them within '
-        f"{row['median rows']:.0f} rows. A record of five out of five is at most "
-        f"{row['likelihood ratio of 5 of 5, at most']:.2f} times as likely with a relationship as without."
+        f'{share:.0%} of them are "resolved" within a year, half of them within '
+        f"{row['median rows']:.0f} rows. A record of five out of five is at most {most:.2f} times "
+        "as likely with a relationship as without."
     ]
 
 
@@ -227,7 +229,7 @@ def reliability_table() -> list[str]:
     record = shipped("market").record.dropna(subset=["structural", "p_structural"])
     p, y = record["p_structural"].to_numpy(), record["structural"].to_numpy(float)
     rows = ["| said | divergences | mean said | came | 90 % interval |", "|---|---|---|---|---|"]
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         mine = (p >= low) & (p < high)
         n, k = int(mine.sum()), int(y[mine].sum())
         bounds = beta.ppf([0.05, 0.95], [k, k + 1], [n - k + 1, n - k])
