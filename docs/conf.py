@@ -60,6 +60,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,
     "header_links_before_dropdown": 8,
+    "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
 }
 html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}
