@@ -5,7 +5,11 @@ inventories and links what they know.
 """
 
 import os
+import sys
 from importlib.metadata import version as _installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "regimecorr"
 author = "The regimecorr developers"
@@ -15,7 +19,7 @@ release = version = _installed("regimecorr")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "mathml",
     "numpydoc",
     "myst_parser",
 ]
@@ -54,6 +58,7 @@ if os.environ.get("REGIMECORR_INTERSPHINX") == "1":
     }
     intersphinx_timeout = 10
 
+html_math_renderer = "mathml"  # no script, no request
 html_theme = "pydata_sphinx_theme"
 html_title = f"regimecorr {release}"
 html_theme_options = {

@@ -81,7 +81,7 @@ def windows_picture() -> None:
             ax.axvspan(start - TODAY, end - TODAY, color=colour, alpha=0.10, lw=0)
             ax.plot([start - TODAY, end - TODAY], [level, level], color=colour, lw=2.6)
             ax.text((start + end) / 2 - TODAY, 0.94, name, color=colour, ha="center", va="top")
-            ax.text(end - TODAY, level - 0.05, f"{level:+.2f}", color=colour, ha="right", va="top")
+            ax.text(start - TODAY + 4, level - 0.09, f"{level:+.2f}", color=colour, va="top")
         ax.plot([0, HORIZON], [here.midpoint] * 2, color=INK, ls="--", lw=1.0, label="midpoint")
         ax.axvline(0, color=INK, lw=0.9)
         ax.text(4, -0.42, "today", color=INK)

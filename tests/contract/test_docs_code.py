@@ -23,9 +23,9 @@ twin.to_csv("prices.csv")
 """
 
 
-def script(name: str) -> ModuleType:
-    """Load a module of scripts/."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+def script(name: str, folder: Path = ROOT / "scripts") -> ModuleType:
+    """Load a module that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -134,3 +134,30 @@ class TestConfiguration:
         assert ("sphinx.ext.intersphinx" in conf["extensions"]) is linked
         assert ("intersphinx_mapping" in conf) is linked
         assert conf["nitpicky"] is True
+
+
+class TestFormulas:
+    """Formulas are MathML in the page: docs/_ext/mathml.py."""
+
+    @pytest.fixture(scope="class")
+    def mathml(self):
+        pytest.importorskip("sphinx", reason="needs Sphinx, from the extra [docs]")
+        return script("mathml", DOCS / "_ext")
+
+    @pytest.mark.parametrize(
+        ("tex", "holds"),
+        [
+            (r"t-89 \dots t", "…"),
+            (r"p + \tfrac12", "<mfrac"),
+            (r"\Big(\frac{1}{2}\Big)", "<mfrac"),
+            (r"\begin{gathered} a = b \\ c = d \end{gathered}", "<mtr"),
+            ("a &= b\n\nc &= d", "<mtr"),
+        ],
+    )
+    def test_says_what_docutils_lacks_in_its_words(self, mathml, tex, holds):
+        assert holds in mathml.to_mathml(tex, as_block=True)
+
+    @pytest.mark.parametrize("tex", [r"\nocommand", r"\frac{1}", r"\begin{rows}a\end{rows}"])
+    def test_a_formula_that_cannot_be_said_is_an_error(self, mathml, tex):
+        with pytest.raises(mathml.FAILURES):
+            mathml.to_mathml(tex, as_block=False)
