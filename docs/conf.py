@@ -10,6 +10,7 @@ from importlib.metadata import version as _installed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+from links import intersphinx
 
 project = "regimecorr"
 author = "The regimecorr developers"
@@ -47,16 +48,9 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Exception|UserWarning|OSError|RuntimeError|ValueError)"),
 ]
 
-if os.environ.get("REGIMECORR_INTERSPHINX") == "1":
-    extensions.append("sphinx.ext.intersphinx")
-    intersphinx_mapping = {
-        "python": ("https://docs.python.org/3", None),
-        "numpy": ("https://numpy.org/doc/stable", None),
-        "scipy": ("https://docs.scipy.org/doc/scipy", None),
-        "pandas": ("https://pandas.pydata.org/docs", None),
-        "matplotlib": ("https://matplotlib.org/stable", None),
-    }
-    intersphinx_timeout = 10
+_linking, intersphinx_mapping = intersphinx(os.environ)
+extensions += _linking
+intersphinx_timeout = 10
 
 html_math_renderer = "mathml"  # no script, no request
 html_theme = "pydata_sphinx_theme"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
-import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -118,28 +118,35 @@ class TestReference:
             r"autosummary::\n   :toctree: generated/\n\n((?:   \S+\n)+)", text + "\n"
         )
         entries = [line.strip() for block in blocks for line in block.splitlines()]
-        names = set(regimecorr.__all__) - {"__version__", "datasets"}
+        public = {name: getattr(regimecorr, name) for name in regimecorr.__all__}
+        modules = {name: part for name, part in public.items() if inspect.ismodule(part)}
+        names = public.keys() - modules.keys() - {"__version__"}
         assert {name: entries.count(name) for name in names} == dict.fromkeys(names, 1)
-        assert text.count(".. automodule:: regimecorr.data.datasets") == 1
+        for name, module in modules.items():
+            assert f"``rc.{name}``" in text
+            assert module.__name__ in text
         assert len(entries) == len(set(entries))
 
 
 class TestConfiguration:
     @pytest.mark.parametrize(("value", "linked"), [(None, False), ("0", False), ("1", True)])
-    def test_inventories_are_fetched_on_request_only(self, monkeypatch, value, linked):
-        monkeypatch.delenv("REGIMECORR_INTERSPHINX", raising=False)
-        if value is not None:
-            monkeypatch.setenv("REGIMECORR_INTERSPHINX", value)
-        conf = runpy.run_path(str(DOCS / "conf.py"))
-        assert ("sphinx.ext.intersphinx" in conf["extensions"]) is linked
-        assert ("intersphinx_mapping" in conf) is linked
-        assert conf["nitpicky"] is True
+    def test_inventories_are_fetched_on_request_only(self, value, linked):
+        links = script("links", DOCS / "_ext")
+        environ = {} if value is None else {"REGIMECORR_INTERSPHINX": value}
+        extensions, inventories = links.intersphinx(environ)
+        assert ("sphinx.ext.intersphinx" in extensions) is linked
+        assert bool(inventories) is linked
+
+    def test_the_build_is_strict_and_asks_the_environment(self):
+        text = (DOCS / "conf.py").read_text(encoding="utf-8")
+        assert "intersphinx(os.environ)" in text
+        assert "nitpicky = True" in text
 
 
 class TestFormulas:
     """Formulas are MathML in the page: docs/_ext/mathml.py."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def mathml(self):
         pytest.importorskip("sphinx", reason="needs Sphinx, from the extra [docs]")
         return script("mathml", DOCS / "_ext")
