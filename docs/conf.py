@@ -1,6 +1,16 @@
-"""Sphinx configuration; builds without a network, so no inventories are fetched."""
+"""Sphinx configuration; builds without a network.
 
+Names of other projects are shown and not linked. ``REGIMECORR_INTERSPHINX=1`` fetches their
+inventories and links what they know.
+"""
+
+import os
+import sys
 from importlib.metadata import version as _installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+from links import intersphinx
 
 project = "regimecorr"
 author = "The regimecorr developers"
@@ -10,7 +20,7 @@ release = version = _installed("regimecorr")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "mathml",
     "numpydoc",
     "myst_parser",
 ]
@@ -38,8 +48,22 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Exception|UserWarning|OSError|RuntimeError|ValueError)"),
 ]
 
+_linking, intersphinx_mapping = intersphinx(os.environ)
+extensions += _linking
+intersphinx_timeout = 10
+
+html_math_renderer = "mathml"  # no script, no request
 html_theme = "pydata_sphinx_theme"
 html_title = f"regimecorr {release}"
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": True}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "header_links_before_dropdown": 8,
+    "navbar_persistent": ["search-button"],
+    "show_toc_level": 2,
+}
+html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_last_updated_fmt = None  # the same source gives the same pages

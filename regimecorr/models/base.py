@@ -62,11 +62,11 @@ class Noise:
         self._rng = rng
 
     def uniform(self, *shape: int) -> Array:
-        """Uniforms of shape (n_paths, *shape)."""
+        """Uniforms of shape ``(n_paths, *shape)``."""
         return self._rng.random((self.draw.size, *shape))
 
     def normal(self, *shape: int) -> Array:
-        """Standard normals of shape (n_paths, *shape)."""
+        """Standard normals of shape ``(n_paths, *shape)``."""
         return self._rng.standard_normal((self.draw.size, *shape))
 
     def shocks(self, nu: Array, horizon: int, n_assets: int = 2) -> Array:
