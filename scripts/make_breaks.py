@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/breaks.md.
+"""Fill the tables of docs/theory/breaks.md.
 
     python scripts/make_breaks.py
 
@@ -23,7 +23,7 @@ from regimecorr.inference.constancy.result import written
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "break_dates.json"
 SEEDED = DOCS / "_results" / "seeded_breaks.json"
-PAGE = DOCS / "concepts" / "breaks.md"
+PAGE = DOCS / "theory" / "breaks.md"
 TITLES = {"default": {}, "published form": {"method": "fluctuation", "robust": False}}
 
 

@@ -1,4 +1,4 @@
-"""Put the published claims on trial; write docs/concepts/claims.md and the README's lines.
+"""Put the published claims on trial; write docs/theory/claims.md and the README's lines.
 
 The market prices are not part of the repository; pass the folder that holds ``eth_usd.csv``,
 ``iwm.csv``, ``panel_daily.csv`` and ``macro_daily.csv``::
@@ -178,7 +178,7 @@ def readme(record: dict[str, Any]) -> list[str]:
         f"correlation, {share['break']}. The record",
         f"would look the same whatever the truth is: *{chart['verdict']}*. `rc.test_claims` tries "
         f"{len(record['claims'])} published",
-        f"statements in one table: {tally} (`docs/concepts/claims.md`).",
+        f"statements in one table: {tally} (`docs/theory/claims.md`).",
     ]
 
 
@@ -230,7 +230,7 @@ def main() -> None:
         found = measure(arguments.folder, arguments.n_boot, arguments.n_jobs)
         RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
-    page = DOCS / "concepts" / "claims.md"
+    page = DOCS / "theory" / "claims.md"
     text = page.read_text(encoding="utf-8")
     for name, make in (("trial", trials), ("audit", audits), ("claims", claims)):
         text = fill(text, name, make(record))

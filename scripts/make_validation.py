@@ -352,11 +352,11 @@ def main() -> None:
     regimes = json.loads((DOCS.parent / "benchmarks" / "regimes_results.json").read_text())
     page.write_text(fill(text, "regime_speed", regime_speed(regimes)))
 
-    page = DOCS / "concepts" / "regimes.md"
+    page = DOCS / "theory" / "regimes.md"
     defect = json.loads((DOCS / "_results" / "fisher_defect.json").read_text())
     page.write_text(fill(page.read_text(), "fisher-defect", fisher_defect(defect)))
 
-    page = DOCS / "concepts" / "bayes.md"
+    page = DOCS / "theory" / "bayes.md"
     text = page.read_text()
     text = fill(text, "margin_priors", margin_priors())
     for name, make in (
