@@ -1,8 +1,8 @@
 """Fill the tables of docs/theory that no other script makes.
 
-    python benchmarks/rolling_law.py
-    python benchmarks/constant_hazard.py
-    python scripts/make_theory_tables.py
+python benchmarks/rolling_law.py
+python benchmarks/constant_hazard.py
+python scripts/make_theory_tables.py
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def rolling_law(record: dict[str, Any]) -> list[str]:
     """Spread, memory and spells of a rolling correlation whose true value is constant."""
     rows = [
-        "| true correlation | sd: formula | normal | t(5) | spells below zero a year: formula | normal | t(5) "
-        "| mean length, rows: formula | normal | t(5) |",
+        "| true correlation | sd: formula | normal | t(5) | spells below zero a year: formula "
+        "| normal | t(5) | mean length, rows: formula | normal | t(5) |",
         "|---" * 10 + "|",
     ]
     worst = {"sd": 0.0, "spells a year": 0.0}
@@ -44,17 +44,18 @@ def rolling_law(record: dict[str, Any]) -> list[str]:
     return [
         *rows,
         "",
-        f"{record['window']} rows; {record['histories']:,} histories of {record['rows']:,} rows a cell "
-        f"(`benchmarks/rolling_law.py`). Standard errors: of an sd at most {worst['sd']:.4f}, of spells a year "
-        f"at most {worst['spells a year']:.2f}. Autocorrelation at lag, formula and normal shocks about zero: "
-        f"{lags}.",
+        f"{record['window']} rows; {record['histories']:,} histories of {record['rows']:,} rows a "
+        f"cell (`benchmarks/rolling_law.py`). Standard errors: of an sd at most {worst['sd']:.4f}, "
+        f"of spells a year at most {worst['spells a year']:.2f}. Autocorrelation at lag, formula "
+        f"and normal shocks about zero: {lags}.",
     ]
 
 
 def constant_hazard(record: dict[str, Any]) -> list[str]:
     """Rejections of a true constant hazard, durations as intervals and as exact times."""
     rows = [
-        "| mean spell, rows | spells | ended | as intervals | median $k$ | as exact times | median $k$ | samples |",
+        "| mean spell, rows | spells | ended | as intervals | median $k$ | as exact times "
+        "| median $k$ | samples |",
         "|---" * 8 + "|",
     ]
     worst = 0.0
@@ -71,7 +72,8 @@ def constant_hazard(record: dict[str, Any]) -> list[str]:
 def k_of_k() -> list[str]:
     """Intervals of a record without failure."""
     rows = [
-        "| record | at least (one-sided 95 %) | two-sided 95 % | Jeffreys mean | next success (uniform) |",
+        "| record | at least (one-sided 95 %) | two-sided 95 % | Jeffreys mean "
+        "| next success (uniform) |",
         "|---" * 5 + "|",
     ]
     for k in (5, 10, 30):

@@ -59,7 +59,9 @@ def families() -> Figure:
         paths = fitted.simulate(2000, 252, rng=0).correlation
         bands = np.quantile(paths[:, ahead - 1], [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
         ax.plot(past, truth, color=VERMILLION, linewidth=1.0, label="truth")
-        ax.plot(past, fitted.filtered.to_numpy()[past - 1], color=INK, linewidth=1.0, label="filtered")
+        ax.plot(
+            past, fitted.filtered.to_numpy()[past - 1], color=INK, linewidth=1.0, label="filtered"
+        )
         ax.fill_between(
             ahead, bands[0], bands[4], color=BLUE, alpha=0.18, linewidth=0, label="5 to 95 %"
         )

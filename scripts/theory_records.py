@@ -19,7 +19,6 @@ from regimecorr.plotting.style import (
     PALE,
     SILVER,
     VERMILLION,
-    legend_above,
     new_figure,
 )
 
@@ -147,9 +146,7 @@ def forecaster() -> Figure:
     figure = new_figure(WIDTH, 3.2)
     ax = figure.subplots()
     ax.axvline(0.0, color=SILVER, linewidth=0.8)
-    ax.errorbar(
-        slopes, places, xerr=2.0 * errors, fmt="o", color=BLUE, markersize=4, ecolor=GREY
-    )
+    ax.errorbar(slopes, places, xerr=2.0 * errors, fmt="o", color=BLUE, markersize=4, ecolor=GREY)
     ax.set_yticks(places, names)
     ax.set_xlabel("slope of the fresh Fisher z, ± 2 standard errors by two calendar years")
     ax.set_title(f"Vintage of {panel.before}")

@@ -83,9 +83,9 @@ def breaks() -> Figure:
     margins = rc.GARCH().fit(returns)
     found = rc.find_breaks(returns, margins=margins)
     z = margins.z
-    rolled = pd.Series(
-        rolling_pearson(*np.ascontiguousarray(z.T), 252), index=returns.index
-    ).iloc[::5]
+    rolled = pd.Series(rolling_pearson(*np.ascontiguousarray(z.T), 252), index=returns.index).iloc[
+        ::5
+    ]
     figure = new_figure(WIDTH, 3.0)
     ax = figure.subplots()
     ax.plot(rolled.index, rolled, color=GREY, linewidth=0.8, label="252 rows")
@@ -119,7 +119,11 @@ def monitoring() -> Figure:
     top.plot(rows, watch.path["detector"], color=BLUE, label="detector (page)")
     top.plot(rows, watch.path["boundary"], color=VERMILLION, label="boundary, 5 %")
     top.set_ylabel("detector")
-    bottom.plot(bayes.path["changed"].to_numpy()[: len(rows) + 60], color=BLUE, label="level began since the start")
+    bottom.plot(
+        bayes.path["changed"].to_numpy()[: len(rows) + 60],
+        color=BLUE,
+        label="level began since the start",
+    )
     bottom.axhline(bayes.threshold, color=VERMILLION, label=f"threshold {bayes.threshold:g}")
     bottom.set_ylabel("probability")
     bottom.set_ylim(-0.02, 1.05)

@@ -1,8 +1,8 @@
-"""Serve MathJax with the pages, from the package sphinx-mathjax-offline: readers fetch nothing elsewhere.
+"""Serve MathJax with the pages, from the package sphinx-mathjax-offline.
 
-To use it, a Sphinx configuration puts this folder on ``sys.path`` and names ``sphinx.ext.mathjax`` and
-``offline_mathjax`` among its extensions. Of the package's 24 MB, the script and fonts that the pages use
-are copied.
+To use it, a Sphinx configuration puts this folder on ``sys.path`` and names ``sphinx.ext.mathjax``
+and ``offline_mathjax`` among its extensions. Readers then fetch nothing elsewhere. Of the package's
+24 MB, the script and fonts that the pages use are copied.
 """
 
 from __future__ import annotations
