@@ -138,7 +138,8 @@ def not_steps(record: dict[str, Any]) -> list[str]:
     for world, block in record["not steps"].items():
         cells = (f"{block[form]['mean number']:.1f}" for form in forms)
         rows.append(f"| {world} | {' | '.join(cells)} |")
-    return rows
+    n = next(iter(next(iter(record["not steps"].values())).values()))["n"]
+    return [*rows, "", f"{n} samples."]
 
 
 def seeded(record: dict[str, Any]) -> list[str]:

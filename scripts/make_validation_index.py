@@ -212,7 +212,7 @@ RECORDS = (
         "forecasts of simulated divergences, to learn from",
         ("concepts/track_record",),
         "scripts/make_simulated.py",
-        "benchmarks/simulated_record.py",
+        "scripts/make_calibrations.py",
     ),
     Record(
         "simulated_held_out.jsonl",
