@@ -204,7 +204,8 @@ def claim_worlds(record: dict) -> list[str]:
         "",
         f"{walks['histories']:,} histories of each, at least {fewest:,} matured episodes: standard "
         f"errors of shares of at most {error(fewest, 0.5)} if they were independent. Independent "
-        f"walks, price levels: {walks['episodes a year']:.2f} episodes a year ({walks['matured a year']:.2f} with a "
+        f"walks, price levels: {walks['episodes a year']:.2f} episodes a year "
+        f"({walks['matured a year']:.2f} with a "
         f"year of data after them), {100 * walks['resolved within 252']:.0f} % back within 252 "
         f"rows, {100 * walks['resolved within 126']:.0f} % within 126, median "
         f'{walks["median rows"]:.0f} rows; "5 of 5" is at most '
