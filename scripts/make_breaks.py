@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/breaks.md.
+"""Fill the tables of docs/theory/breaks.md.
 
     python scripts/make_breaks.py
 
@@ -23,7 +23,7 @@ from regimecorr.inference.constancy.result import written
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "break_dates.json"
 SEEDED = DOCS / "_results" / "seeded_breaks.json"
-PAGE = DOCS / "concepts" / "breaks.md"
+PAGE = DOCS / "theory" / "breaks.md"
 TITLES = {"default": {}, "published form": {"method": "fluctuation", "robust": False}}
 
 
@@ -138,7 +138,8 @@ def not_steps(record: dict[str, Any]) -> list[str]:
     for world, block in record["not steps"].items():
         cells = (f"{block[form]['mean number']:.1f}" for form in forms)
         rows.append(f"| {world} | {' | '.join(cells)} |")
-    return rows
+    n = next(iter(next(iter(record["not steps"].values())).values()))["n"]
+    return [*rows, "", f"{n} samples."]
 
 
 def seeded(record: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Put the published claims on trial; write docs/concepts/claims.md.
+"""Put the published claims on trial; write docs/theory/claims.md.
 
 The market prices are not part of the repository; pass the folder that holds ``eth_usd.csv``,
 ``iwm.csv``, ``panel_daily.csv`` and ``macro_daily.csv``::
@@ -207,7 +207,7 @@ def main() -> None:
         found = measure(arguments.folder, arguments.n_boot, arguments.n_jobs)
         RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     record = json.loads(RECORD.read_text(encoding="utf-8"))
-    page = DOCS / "concepts" / "claims.md"
+    page = DOCS / "theory" / "claims.md"
     text = page.read_text(encoding="utf-8")
     for name, make in (("trial", trials), ("audit", audits), ("claims", claims)):
         text = fill(text, name, make(record))

@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/constancy.md from docs/_results/constancy_size.json.
+"""Fill the tables of docs/theory/constancy.md from docs/_results/constancy_size.json.
 
     python scripts/make_constancy.py
 
@@ -19,7 +19,7 @@ from regimecorr.inference.constancy.sup_law import sup_critical_values
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "constancy_size.json"
-PAGE = DOCS / "concepts" / "constancy.md"
+PAGE = DOCS / "theory" / "constancy.md"
 TRIMS = (0.05, 0.10, 0.15, 0.20, 0.25)
 
 

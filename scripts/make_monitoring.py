@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/monitoring.md from docs/_results/monitoring.json.
+"""Fill the tables of docs/theory/monitoring.md from docs/_results/monitoring.json.
 
     python scripts/make_monitoring.py
 
@@ -17,7 +17,7 @@ from make_validation import fill
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "monitoring.json"
-PAGE = DOCS / "concepts" / "monitoring.md"
+PAGE = DOCS / "theory" / "monitoring.md"
 
 
 def values(record: dict[str, Any]) -> list[str]:

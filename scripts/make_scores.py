@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/scores.md from docs/_results/score_tests.json.
+"""Fill the tables of docs/theory/scores.md from docs/_results/score_tests.json.
 
     python scripts/make_scores.py
 
@@ -15,7 +15,7 @@ from make_validation import fill
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "score_tests.json"
-PAGE = DOCS / "concepts" / "scores.md"
+PAGE = DOCS / "theory" / "scores.md"
 #: Heading of each column of the record.
 HEADINGS = {
     "DM by years": "DM by years",

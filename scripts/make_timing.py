@@ -1,4 +1,4 @@
-"""Fill the tables of docs/concepts/timing.md from docs/_results/timing.json.
+"""Fill the tables of docs/theory/timing.md from docs/_results/timing.json.
 
     python scripts/make_timing.py
 
@@ -16,7 +16,7 @@ from make_validation import fill
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORD = DOCS / "_results" / "timing.json"
-PAGE = DOCS / "concepts" / "timing.md"
+PAGE = DOCS / "theory" / "timing.md"
 
 
 def correlations(record: dict[str, Any]) -> list[str]:

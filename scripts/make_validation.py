@@ -27,6 +27,11 @@ from regimecorr.models.bayes import MarginPriors, RegimePriors
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
+def error(n: int, share: float = 0.95) -> str:
+    """Monte-Carlo error of a share, in points."""
+    return f"{100 * (share * (1 - share) / n) ** 0.5:.1f} points"
+
+
 def speed(results: dict) -> list[str]:
     """Times and memory of a verdict."""
     rows = ["| | best | median | unit |", "|---|---|---|---|"]
@@ -122,7 +127,8 @@ def dcc_coverage(record: dict) -> list[str]:
     return [
         *out,
         "",
-        f"{n:,} replications of {record['n_obs']:,} rows a case. Days on which the 95 % band holds "
+        f"{n:,} replications of {record['n_obs']:,} rows a case; the standard error of a coverage "
+        f"of 95 % is {error(n)}. Days on which the 95 % band holds "
         f"the true conditional correlation: {bands}.",
         "",
         f"Exact targeting, {long['paths']} simulated cDCC paths of {long['n_obs']:,} rows with "
@@ -144,7 +150,9 @@ def regime_recovery(record: dict) -> list[str]:
                 f"{100 * found['coverage']:.0f} % |"
             )
     note = "RSDC's are over 100; their error is that of 100 of ours."
-    return [*rows, "", f"{record['replications']:,} replications a size; {note}"]
+    n = record["replications"]
+    last = f"The standard error of a coverage of 95 % is {error(n)}."
+    return [*rows, "", f"{n:,} replications a size; {note} {last}"]
 
 
 def rsdc_samples(record: dict) -> list[str]:
@@ -190,11 +198,14 @@ def claim_worlds(record: dict) -> list[str]:
             cells = [f"{found[columns[0]]:.3f}", *(f"{found[c]:.3f}" for c in columns[1:])]
             rows.append(f"| {name} | {' | '.join(cells)} |")
     walks, speed = record["independent walks"], record["speed"]
+    fewest = min(row["matured"] for row in record.values() if "fresh" in row)
     return [
         *rows,
         "",
-        f"{walks['histories']:,} histories of each. Independent walks, price levels: "
-        f"{walks['episodes a year']:.2f} episodes a year ({walks['matured a year']:.2f} with a "
+        f"{walks['histories']:,} histories of each, at least {fewest:,} matured episodes: standard "
+        f"errors of shares of at most {error(fewest, 0.5)} if they were independent. Independent "
+        f"walks, price levels: {walks['episodes a year']:.2f} episodes a year "
+        f"({walks['matured a year']:.2f} with a "
         f"year of data after them), {100 * walks['resolved within 252']:.0f} % back within 252 "
         f"rows, {100 * walks['resolved within 126']:.0f} % within 126, median "
         f'{walks["median rows"]:.0f} rows; "5 of 5" is at most '
@@ -215,7 +226,15 @@ def chp_tests(record: dict) -> list[str]:
                 for name in ("supTS", "expTS")
             ]
             rows.append(f"| {kind} | {case} | {found['replications']} | {' | '.join(cells)} |")
-    return [*rows, "", f"Rejected at 5 %, in percent; {record['n_obs']:,} rows a sample."]
+    note = f"Rejected at 5 %, in percent; {record['n_obs']:,} rows a sample."
+    ranges = record["power by range of the persistence, t5 errors"]
+    names = list(next(iter(ranges.values())))
+    power = [f"| persistence searched | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for span, found in ranges.items():
+        power.append(f"| {span} | {' | '.join(f'{100 * found[n]:.1f}' for n in names)} |")
+    n = next(iter(record["power"].values()))["replications"]
+    last = f"Power by the range of the process's persistence, t5 errors, {n} replications."
+    return [*rows, "", note, "", *power, "", last]
 
 
 def regime_speed(record: dict) -> list[str]:
@@ -245,7 +264,9 @@ def fisher_defect(record: dict) -> list[str]:
             f"{found['duration, median']:.0f} rows",
         )
         rows.append(f"| {name} | {' | '.join(cells)} |")
-    return [*rows, "", f"Truth: {record['truth']}."]
+    n = record["SwitchingCorrelation"]["series"]
+    note = f"{n} series, errors of shares up to {error(n, 0.5)}"
+    return [*rows, "", f"Truth: {record['truth']}; {note}."]
 
 
 def calibration(record: dict) -> list[str]:
@@ -352,11 +373,11 @@ def main() -> None:
     regimes = json.loads((DOCS.parent / "benchmarks" / "regimes_results.json").read_text())
     page.write_text(fill(text, "regime_speed", regime_speed(regimes)))
 
-    page = DOCS / "concepts" / "regimes.md"
+    page = DOCS / "theory" / "regimes.md"
     defect = json.loads((DOCS / "_results" / "fisher_defect.json").read_text())
     page.write_text(fill(page.read_text(), "fisher-defect", fisher_defect(defect)))
 
-    page = DOCS / "concepts" / "bayes.md"
+    page = DOCS / "theory" / "bayes.md"
     text = page.read_text()
     text = fill(text, "margin_priors", margin_priors())
     for name, make in (

@@ -243,9 +243,9 @@ class GARCH:
 
     The variance at t uses returns to t - 1. Parameters, presample values and likelihood are those
     of the arch package (``mean="Constant"``, orders one), which the tests compare; the analytic
-    gradient makes the fit some ten times faster. Each series is divided by its standard deviation
-    before estimation and the estimates are mapped back, so percent, decimals and basis points give
-    the same answer.
+    gradient makes the fit faster (``docs/comparison.md`` has the times). Each series is divided by
+    its standard deviation before estimation and the estimates are mapped back, so percent, decimals
+    and basis points give the same answer.
 
     Parameters
     ----------

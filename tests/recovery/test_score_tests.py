@@ -115,9 +115,9 @@ def test_processes_do_not_matter(simulation):
 
 
 def test_the_page_is_filled_from_the_record(simulation):
-    """The table in docs/concepts/scores.md is that of the record, and what is read off it holds."""
+    """The table in docs/theory/scores.md is that of the record, and what is read off it holds."""
     record = json.loads((ROOT / "docs" / "_results" / "score_tests.json").read_text())
-    page = (ROOT / "docs" / "concepts" / "scores.md").read_text()
+    page = (ROOT / "docs" / "theory" / "scores.md").read_text()
     assert record["levels"] == simulation.LEVELS
     for row in record["rows"]:
         shares = [f"{row['columns'][c]['share']:.3f}".removeprefix("0") for c in simulation.LEVELS]

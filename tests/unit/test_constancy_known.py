@@ -109,7 +109,7 @@ class TestKnownDate:
         assert influence == pytest.approx(0.045, abs=0.022)
         assert ours == pytest.approx(0.05, abs=0.022)
         if after == 90:
-            # What docs/concepts/constancy.md says of them: two points of size.
+            # What docs/theory/constancy.md says of them: two points of size.
             assert 0.01 <= sides - ours <= 0.035
 
     def test_dates(self):

@@ -53,7 +53,7 @@ def test_constancy(
 
     The default forms have the right size on returns with GARCH volatility and fat tails after the
     margins are fitted: 3 to 7 % at 5 % with 1,000 rows and t(5) shocks. With ``robust=False`` the
-    textbook form is used, whose size is often far off there; ``docs/concepts/constancy.md`` has
+    textbook form is used, whose size is often far off there; ``docs/theory/constancy.md`` has
     the figures, and the power against breaks, regimes, DCC and random correlations.
 
     =================  =============================================  ==============================

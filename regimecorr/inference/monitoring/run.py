@@ -81,7 +81,7 @@ def monitor(
     start sooner (Fremdt 2015). Both alarm within the period with probability ``alpha`` if nothing
     changes. "bayes" is the posterior of the row at which the current level began (Adams and MacKay
     2007); it answers with probabilities, and its alarm has no level. Measured rates of false
-    alarms and delays stand in ``docs/concepts/monitoring.md``.
+    alarms and delays stand in ``docs/theory/monitoring.md``.
 
     Parameters
     ----------

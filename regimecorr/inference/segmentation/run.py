@@ -60,7 +60,7 @@ def find_breaks(
     rejects, the span is split at the most likely date and both parts are tested in turn. At the
     end every break is tested and dated anew between its neighbours, until nothing changes.
     ``method="fluctuation", robust=False`` is their statistic; the defaults find more breaks and
-    date them better, above all in fat tails and near the ends (``docs/concepts/breaks.md``).
+    date them better, above all in fat tails and near the ends (``docs/theory/breaks.md``).
 
     Parameters
     ----------
