@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Inches: letters of 9 points stay legible when a phone shows the whole width.
 _WIDTH = 5.8
 #: Share of that width beyond which a legend would squeeze the axes.
-_LONG = 0.72
+_LONG = 0.8
 
 
 @dataclass(frozen=True, slots=True)
