@@ -1,6 +1,8 @@
 """Sphinx configuration; builds without a network, so no inventories are fetched."""
 
+import shutil
 from importlib.metadata import version as _installed
+from pathlib import Path
 
 project = "regimecorr"
 author = "The regimecorr developers"
@@ -43,3 +45,22 @@ html_title = f"regimecorr {release}"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": True}
 html_show_sourcelink = False
 html_last_updated_fmt = None  # the same source gives the same pages
+
+# --------------------------------------------------------------------------------------------------
+# Notebooks: copied when the pages are built. Those without outputs are executed, and an error or a
+# warning in them fails the build; the case study needs prices that are not part of the repository,
+# so it shows the outputs that it was saved with.
+extensions = [name for name in extensions if name != "myst_parser"] + ["myst_nb"]
+# autosummary takes the first for its own pages
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "auto"
+nb_execution_excludepatterns = ["case_study.ipynb"]
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_output_stderr = "error"
+_pages = Path(__file__).parent / "notebooks"
+for _page in _pages.glob("*.ipynb"):
+    _page.unlink()
+for _notebook in (_pages.parents[1] / "notebooks").glob("*.ipynb"):
+    shutil.copy2(_notebook, _pages)
