@@ -59,6 +59,10 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_output_stderr = "error"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+html_static_path = [*globals().get("html_static_path", []), "notebooks/_static"]
+html_css_files = [*globals().get("html_css_files", []), "notebooks.css"]
 _pages = Path(__file__).parent / "notebooks"
 for _page in _pages.glob("*.ipynb"):
     _page.unlink()
