@@ -5,6 +5,7 @@ inventories and links what they know.
 """
 
 import os
+import shutil
 import sys
 from importlib.metadata import version as _installed
 from pathlib import Path
@@ -22,11 +23,12 @@ extensions = [
     "sphinx.ext.autosummary",
     "mathml",
     "numpydoc",
-    "myst_parser",
+    "myst_nb",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+# autosummary takes the first for its own pages
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -63,7 +65,25 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}
-html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_static_path = ["_static", "notebooks/_static"]
+html_css_files = ["site.css", "notebooks.css"]
 html_show_sourcelink = False
 html_last_updated_fmt = None  # the same source gives the same pages
+
+# --------------------------------------------------------------------------------------------------
+# Notebooks: copied when the pages are built. Those without outputs are executed, and an error or a
+# warning in them fails the build; the case study needs prices that are not part of the repository,
+# so it shows the outputs that it was saved with.
+nb_execution_mode = "auto"
+nb_execution_excludepatterns = ["case_study.ipynb"]
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_output_stderr = "error"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+_pages = Path(__file__).parent / "notebooks"
+for _page in _pages.glob("*.ipynb"):
+    _page.unlink()
+for _notebook in (_pages.parents[1] / "notebooks").glob("*.ipynb"):
+    shutil.copy2(_notebook, _pages)

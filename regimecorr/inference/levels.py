@@ -144,7 +144,7 @@ class LevelAudit:
         )
         if np.isfinite(chance.share_resolved):
             span = f"{self.horizon} rows" if isinstance(self.horizon, int) else self.horizon
-            text += f", {chance.share_resolved:.0%} of which 'resolve' within {span}"
+            text += f", {percent(chance.share_resolved)} of which 'resolve' within {span}"
         return text + "."
 
     def summary(self) -> str:

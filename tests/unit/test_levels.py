@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -186,3 +188,10 @@ def test_numbers_for_json():
     plain = audit.to_dict()
     assert plain["worlds"]["dcc"]["share_in_band"] == audit.worlds["dcc"].share_in_band
     assert "distribution" not in plain["observed"]
+
+
+def test_the_sentence_never_calls_nearly_all_all():
+    audit = audit_levels(prices_of(walks()), n_boot=20)
+    nearly = dataclasses.replace(audit.independent, share_resolved=0.998)
+    worlds = {**audit.worlds, "independent": nearly}
+    assert ">99% of which 'resolve'" in dataclasses.replace(audit, worlds=worlds).sentence()
