@@ -17,7 +17,12 @@ import regimecorr
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 CASE = "case_study"
-TWIN = ("prices=rc.datasets.load_eth_russell_twin()", "n_boot=100", "n_paths=400")
+TWIN = (
+    "prices=rc.datasets.load_eth_russell_twin()",
+    "n_boot=100",
+    "n_paths=400",
+    "every=800",
+)
 #: As in ``in /home/me/x`` or ``"C:\\x"``; not ``https://x``, ``90/252`` or ``</div>``.
 ABSOLUTE = re.compile(r"(?<![\w:/<.)*])/[a-z]\w*/\w|\b[A-Za-z]:\\")
 
