@@ -153,6 +153,23 @@ PICTURES = (
         "make_track_record.py",
     ),
     Picture(
+        "history",
+        "Verdicts through time",
+        "Each point is a verdict from what was known on its day; the dots tell what came, filled "
+        "where it was structural, and neighbouring ones share most of their outcome.",
+        "rc.history(prices, every=21).plot()",
+        "history.svg",
+        "make_readme.py",
+    ),
+    Picture(
+        "weights",
+        "Model weights",
+        "The height of a colour is the weight of a family of models in the pool on that day.",
+        "rc.plotting.plot_weights(rc.history(prices, every=21).weights)",
+        "history_weights.svg",
+        "make_readme.py",
+    ),
+    Picture(
         "scan",
         "Scan",
         "Each cell is a pair: the bluer the likelier transient, framed if it is broken now, "

@@ -61,6 +61,13 @@ def _market(file: str, what: str, pages: tuple[str, ...], made_by: str, shown_by
 _TRACK = "scripts/make_track_record.py"
 RECORDS = (
     Record(
+        "concepts.json",
+        "the chart's rule between unrelated prices",
+        ("concepts/fresh", "concepts/levels_mislead", "concepts/probability"),
+        "scripts/make_concepts.py",
+        "scripts/make_concepts.py",
+    ),
+    Record(
         "dcc_reference.json",
         "DCC family against rmgarch, pymgarch and exact optima",
         ("validation", "comparison"),
@@ -248,6 +255,13 @@ RECORDS = (
         ("concepts/track_record",),
         "scripts/make_readme.py",
         _TRACK,
+    ),
+    _market(
+        "history.json",
+        "verdicts on Ethereum and small caps every 21 rows",
+        ("gallery",),
+        "scripts/make_readme.py",
+        "scripts/make_gallery.py",
     ),
     _market(
         "claims.json",
