@@ -58,6 +58,11 @@ class TestBadDates:
         with pytest.raises(errors.UnsortedDatesError, match=r"2024-01-30 \(row 3\).*sort_index"):
             load_prices(frame().iloc[[0, 2, 1, 3]])
 
+    def test_unsorted_column(self) -> None:
+        given = frame().rename_axis("day").reset_index().iloc[[0, 2, 1, 3]]
+        with pytest.raises(errors.UnsortedDatesError, match="sort the rows by column 'day'"):
+            load_prices(given)
+
     def test_unsorted_backward(self) -> None:
         with pytest.raises(errors.UnsortedDatesError, match=r"2024-01-31 \(row 3\)"):
             load_prices(frame().iloc[[3, 1, 2, 0]])
