@@ -3,7 +3,8 @@
     python scripts/make_answer.py
 
 Reads ``docs/_results/verdicts.json`` (scripts/make_readme.py) and ``claims.json``
-(scripts/make_claims.py); fills the text between the markers in ``README.md``, which ``docs/index.md`` shows.
+(scripts/make_claims.py); fills the text between the markers in ``README.md``, which
+``docs/index.md`` shows.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def of_prices(trial: Row) -> str:
     seen = trial["observed"]
     share = {row["world"]: row["resolved_chart"] for row in trial["worlds"]}
     return (
-        "What had turned negative was the correlation of *prices*, and that such spells have always "
-        f"resolved ({seen['resolved']:.0f} of {seen['matured']:.0f}) tells nothing: of those between "
-        f"prices that nothing ties together {share['independent']:.1%} resolve, and "
+        "What had turned negative was the correlation of *prices*, and that such spells have "
+        f"always resolved ({seen['resolved']:.0f} of {seen['matured']:.0f}) tells nothing: of "
+        f"those between prices that nothing ties together {share['independent']:.1%} resolve, and "
         f"{share['break']:.1%} of those after a link has broken for good."
     )
 
