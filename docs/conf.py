@@ -64,7 +64,9 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
 }
-html_sidebars = {page: [] for page in ("index", "start", "gallery", "glossary", "changelog")}
+#: Pages without others below them: their list of pages would be empty.
+SINGLE = ("index", "start", "comparison", "validation", "gallery", "glossary", "changelog")
+html_sidebars = {page: [] for page in SINGLE}
 html_static_path = ["_static", "notebooks/_static"]
 html_css_files = ["site.css", "notebooks.css"]
 html_show_sourcelink = False

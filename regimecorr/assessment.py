@@ -214,7 +214,7 @@ def _model_table(outlook: Outlook) -> pd.DataFrame:
         panel["p_structural"] = learned.panel.p_structural
         panel["note"] = "simulated worlds" if before is None else f"prices before {before}"
         c0, c1, c2 = learned.vintage.coefficients.coefficients
-        note = f"logit = {c0:.2f} + {c1:.2f} logit(pool) + {c2:.2f} logit(panel)"
+        note = f"logit = {c0:.2f} {_signed(c1)} logit(pool) {_signed(c2)} logit(panel)"
     rows.append(panel)
     last: dict[str, Any] = {"member": "final", "family": "", "prior": 1.0, "weight": 1.0}
     last |= {"p_structural": final.p_structural, "p_unchanged": final.p_unchanged}
@@ -222,6 +222,11 @@ def _model_table(outlook: Outlook) -> pd.DataFrame:
     last["converged"] = all(m.fit.converged for m in pool.alive() if m.fit is not None)
     rows.append(last)
     return pd.DataFrame(rows).set_index("member")
+
+
+def _signed(number: float) -> str:
+    """A term of a sum with its sign apart, such as "- 0.25"."""
+    return f"{'-' if number < 0.0 else '+'} {abs(number):.2f}"
 
 
 def _no_record_of(state: str) -> str:

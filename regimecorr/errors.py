@@ -101,7 +101,7 @@ class UnsortedDatesError(DataError):
     """The dates run neither strictly forward nor strictly backward.
 
     Cause: files glued together in the wrong order, or days and months swapped in some rows.
-    Remedy: check the named date, then `prices.sort_index()`.
+    Remedy: check the named date, then sort the rows by date: `prices.sort_index()` for an index.
     """
 
 

@@ -3,7 +3,8 @@
     python scripts/make_answer.py
 
 Reads ``docs/_results/verdicts.json`` (scripts/make_readme.py) and ``claims.json``
-(scripts/make_claims.py); fills the text between the markers in ``README.md`` and ``docs/index.md``.
+(scripts/make_claims.py); fills the text between the markers in ``README.md``, which
+``docs/index.md`` shows.
 """
 
 from __future__ import annotations
@@ -49,10 +50,10 @@ def of_prices(trial: Row) -> str:
     seen = trial["observed"]
     share = {row["world"]: row["resolved_chart"] for row in trial["worlds"]}
     return (
-        "Negative was the correlation of *prices*, and that such spells have always resolved "
-        f"({seen['resolved']:.0f} of {seen['matured']:.0f}) tells nothing: of those between prices "
-        f"that nothing ties together {share['independent']:.1%} resolve, and {share['break']:.1%} "
-        "of those after a link has broken for good."
+        "What had turned negative was the correlation of *prices*, and that such spells have "
+        f"always resolved ({seen['resolved']:.0f} of {seen['matured']:.0f}) tells nothing: of "
+        f"those between prices that nothing ties together {share['independent']:.1%} resolve, and "
+        f"{share['break']:.1%} of those after a link has broken for good."
     )
 
 

@@ -270,7 +270,7 @@ def wrapped(call: str) -> str:
     found = ast.parse(call, mode="eval").body
     if len(call) <= 60 or not isinstance(found, ast.Call):
         return call
-    arguments = [ast.unparse(each) for each in found.args]
+    arguments = [ast.unparse(each).replace("'", '"') for each in found.args]
     arguments += [f"{each.arg}={ast.unparse(each.value)}" for each in found.keywords]
     return "\n".join([f"{ast.unparse(found.func)}(", *(f"    {a}," for a in arguments), ")"])
 

@@ -262,8 +262,9 @@ def _choose(names: list[str], asset: str | None, benchmark: str | None) -> tuple
             )
         return asset, benchmark
     if len(names) > 2:
+        shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         raise DataError(
-            f"The table has {len(names)} assets ({', '.join(names)}) and the pair is not fully "
+            f"The table has {len(names)} assets ({shown}) and the pair is not fully "
             f'named; name both, for example asset="{names[0]}", benchmark="{names[1]}".'
         )
     if asset is not None:

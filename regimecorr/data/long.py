@@ -52,8 +52,10 @@ def find_asset_column(
         Days stand more than once and there is text beside them, but under no such name.
     """
     called = [name for name in frame.columns if name != date_column and is_asset_word(name)]
-    found = [name for name in called if holds_text(frame[name])]
     repeated = not dates.days.dropna().is_unique
+    # A column of prices may be called COIN or FUND; a word among its numbers makes it no names.
+    least = 0.0 if repeated else 0.5
+    found = [name for name in called if _share_of_text(frame[name]) > least]
     if not found and repeated:
         found = [name for name in called if not frame[name].is_unique]
     if len(found) > 1:
@@ -72,11 +74,16 @@ def find_asset_column(
 
 def holds_text(column: pd.Series) -> bool:
     """Tell whether some field of a column is text that is no number."""
+    return _share_of_text(column) > 0.0
+
+
+def _share_of_text(column: pd.Series) -> float:
+    """Share of the different entries of a column that are text and no number."""
     if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mM":
-        return False
-    items = pd.Series(column.astype(object).unique(), dtype=object)
+        return 0.0
+    items = pd.Series(column.astype(object).dropna().unique(), dtype=object)
     texts = items[[isinstance(item, str) and item.strip() not in MISSING for item in items]]
-    return bool(pd.to_numeric(texts, errors="coerce").isna().any())
+    return float(pd.to_numeric(texts, errors="coerce").isna().sum() / max(len(items), 1))
 
 
 def pivot(

@@ -231,7 +231,9 @@ def _from_frame(
     names = check_names(list(plain.frame.columns), where="The table of prices")
     if not names:
         raise DataError("The table of prices has no column besides the dates; one is needed.")
-    backward = order_days(plain.dates.days, label=plain.where)
+    indexed = plain.where == "the index"
+    remedy = "with prices.sort_index()" if indexed else f"the rows by {plain.where}"
+    backward = order_days(plain.dates.days, label=plain.where, remedy=remedy)
     notes = [*plain.dates.notes, *plain.notes]
     values = [to_float(plain.frame[name], name=name, days=plain.dates.days) for name in names]
     days = plain.dates.days.rename("date")

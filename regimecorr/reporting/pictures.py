@@ -229,7 +229,8 @@ def _fit(ax: Axes) -> None:
     """Leave the title to the caption, and give dates and a long legend the room that they need."""
     ax.set_title("")
     if isinstance(ax.xaxis.get_major_locator(), AutoDateLocator):
-        locator = AutoDateLocator(minticks=4, maxticks=7)  # type: ignore[no-untyped-call]
+        # With 4 ticks at least, 37 to 47 months would be too few years and too many months.
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(
             AutoDateFormatter(locator)  # type: ignore[no-untyped-call]

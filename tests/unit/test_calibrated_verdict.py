@@ -174,17 +174,18 @@ class TestFormula:
 class TestCalibrations:
     def test_ones_own(self, market, prices, verdict):
         coefficients = Recalibration(
-            (0.4, 0.9, 0.3), ((0.01, 0, 0), (0, 0.01, 0), (0, 0, 0.01)), 9, 0.5
+            (0.4, 0.9, -0.3), ((0.01, 0, 0), (0, 0.01, 0), (0, 0, 0.01)), 9, 0.5
         )
         vintages = (dataclasses.replace(market.vintages[2], coefficients=coefficients),)
         own = dataclasses.replace(market, name="own", vintages=vintages)
         found = told(prices, calibration=own)
         p_panel = found.models.loc["panel", "p_structural"]
         assert p_panel != verdict.models.loc["panel", "p_structural"]
-        expected = pooled((0.4, 0.9, 0.3), verdict.p_raw, p_panel)
+        expected = pooled((0.4, 0.9, -0.3), verdict.p_raw, p_panel)
         assert found.p_structural == pytest.approx(expected, abs=1e-12)
         assert (found.p_raw, found.settings["calibration"]) == (verdict.p_raw, "own")
-        assert found.models.loc["final", "note"].startswith("logit = 0.40 + 0.90 logit(pool)")
+        told_by = "logit = 0.40 + 0.90 logit(pool) - 0.30 logit(panel)"
+        assert found.models.loc["final", "note"] == told_by
 
     def test_simulated_worlds(self, history):
         """Their vintage is in force on every day, also long before the first of the market's."""

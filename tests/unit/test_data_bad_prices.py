@@ -58,6 +58,18 @@ class TestBadDates:
         with pytest.raises(errors.UnsortedDatesError, match=r"2024-01-30 \(row 3\).*sort_index"):
             load_prices(frame().iloc[[0, 2, 1, 3]])
 
+    def test_unsorted_column(self) -> None:
+        given = frame().rename_axis("day").reset_index().iloc[[0, 2, 1, 3]]
+        with pytest.raises(errors.UnsortedDatesError, match="sort the rows by column 'day'"):
+            load_prices(given)
+
+    @pytest.mark.parametrize("name", ["COIN", "FUND"])
+    def test_a_word_among_prices_makes_no_long_table(self, name: str) -> None:
+        """Headers that can name assets, above numbers of which one is a word."""
+        given = frame(A=[1.0, 2.0, 3.0, 4.0], **{name: [5.0, "n/a?", 7.0, 8.0]})
+        with pytest.raises(errors.NonNumericPriceError, match=f"'{name}' holds 'n/a\\?' on 2024"):
+            load_prices(given)
+
     def test_unsorted_backward(self) -> None:
         with pytest.raises(errors.UnsortedDatesError, match=r"2024-01-31 \(row 3\)"):
             load_prices(frame().iloc[[3, 1, 2, 0]])
