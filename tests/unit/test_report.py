@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 import warnings
 from html.parser import HTMLParser
@@ -19,7 +20,7 @@ from regimecorr.errors import DataError
 from regimecorr.plotting import style
 from regimecorr.reporting.answer import SCALE, answer, likelihood, scale_sentence
 from regimecorr.reporting.methods import MEMBER_WORDS, methods, provenance, settings
-from regimecorr.reporting.pictures import verdict_pictures
+from regimecorr.reporting.pictures import context_pictures, verdict_pictures
 from regimecorr.reporting.reasons import FAMILY_WORDS, reasons
 from regimecorr.reporting.svg import COLOURS, inline_svg
 
@@ -152,16 +153,17 @@ class TestMarkup:
             rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
             assert all(row.count('<th scope="row">') == 1 for row in rows)
 
-    def test_figures_are_described(self, page):
+    def test_figures_are_described(self, page, divergent, context):
         read = Reader(page)
         known = {attrs["id"] for _, attrs in read.starts if "id" in attrs}
         pictures = read.named("svg")
-        assert len(pictures) == 12
+        n = len(verdict_pictures(divergent)) + len(context_pictures(context))
+        assert len(pictures) == n + 1  # the bar
         for svg in pictures:
             assert svg["role"] == "img"
             assert set(svg["aria-labelledby"].split()) <= known
-        assert page.count("<desc") == 11
-        assert page.count("<figcaption>") == 11
+        assert page.count("<desc") == n
+        assert page.count("<figcaption>") == n
 
     def test_contents_lead_to_sections(self, page):
         read = Reader(page)
@@ -439,12 +441,31 @@ class TestPictures:
 
     def test_keys_titles_and_sentences(self, divergent):
         pictures = verdict_pictures(divergent)
-        assert len({p.key for p in pictures}) == len(pictures) == 4
+        names = "prices correlation forecast regimes resolution levels probability"
+        assert [p.key for p in pictures] == [f"picture-{name}" for name in names.split()]
         for picture in pictures:
             assert picture.reading.endswith(".")
             svg = picture.svg
             assert f'<title id="{picture.key}-title">{picture.title}</title>' in svg
-            assert str(escape(picture.said)) in svg.replace("&quot;", "&#34;")
+            assert picture.said in html.unescape(svg)
+
+    def test_the_charts_rule_follows_the_reference_and_a_bar_is_told_where_it_is(self, divergent):
+        def resolution(v):
+            (picture,) = [p for p in verdict_pictures(v) if p.key == "picture-resolution"]
+            legend = picture.draw().get_legend()
+            return picture.reading, [text.get_text() for text in legend.get_texts()]
+
+        reading, (rule, bar) = resolution(divergent)
+        assert "above zero" in reading
+        assert "bar across" in reading
+        assert rule.endswith("back above 0")
+        assert bar.startswith("transient")
+        reading, (rule, _) = resolution(dataclasses.replace(divergent, reference=-0.5))
+        assert "below zero" in reading
+        assert rule.endswith("back below 0")
+        reading, lines = resolution(dataclasses.replace(divergent, p_structural=np.nan))
+        assert "bar" not in reading
+        assert len(lines) == 1
 
     def test_colours_are_those_of_the_page(self, divergent, page):
         css = page[page.index("<style>") : page.index("</style>")]
@@ -472,7 +493,9 @@ class TestPictures:
             (picture,) = (p for p in verdict_pictures(v) if p.key == "picture-correlation")
             ax = picture._drawn()
             ax.get_figure().draw_without_rendering()
-            return {round(text.get_window_extent().y0) for text in ax.get_legend().get_texts()}
+            # Lines are 16 pixels apart; names with and without a tail differ by part of one.
+            texts = ax.get_legend().get_texts()
+            return {round(text.get_window_extent().y0 / 8) for text in texts}
 
         assert len(heights(divergent)) == 1
         assert len(heights(dataclasses.replace(divergent, basis="levels"))) == 2
