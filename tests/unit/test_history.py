@@ -313,6 +313,7 @@ class TestResult:
         assert "A / B, 5 verdicts from" in lines[0]
         assert "one every 150 rows" in " ".join(text.split())
         assert "1 outcome; at most 1 of them" in text
+        assert "fresh windows (126 rows)" in " ".join(text.split())
 
     def test_without_outcomes(self, short):
         found = rc.history(short, start=short.index[-1], **RAW)

@@ -338,6 +338,14 @@ class TestReasons:
         told = dict(reasons(dataclasses.replace(divergent, models=models)))
         assert "dcc failed: no finite likelihood." in told["This pair's models"]
 
+    def test_the_regime_is_the_likeliest_today(self, divergent):
+        for name in divergent.regimes.index:
+            regimes = divergent.regimes.assign(p_today=0.1)
+            regimes.loc[name, "p_today"] = 0.9
+            told = dict(reasons(dataclasses.replace(divergent, regimes=regimes)))["Regimes"]
+            assert f"in its {name} one" in told
+            assert "with probability 90%" in told
+
     def test_no_probability_no_range(self, divergent):
         models = divergent.models.assign(p_structural=np.nan)
         assert "This pair's models" not in dict(
