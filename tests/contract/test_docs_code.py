@@ -56,6 +56,8 @@ class TestPages:
         names = {page.relative_to(DOCS).as_posix() for page in run_pages.pages(DOCS)}
         tutorials = {f"tutorials/{page.name}" for page in DOCS.glob("tutorials/*.md")}
         assert {"start.md", *tutorials} - {"tutorials/index.md"} <= names
+        models = {f"theory/{name}.md" for name in ("dcc", "regimes", "breaks", "constancy")}
+        assert models <= names
 
     def test_readme_runs(self):
         outputs = run_pages.run_page(ROOT / "README.md", README_SETUP)
