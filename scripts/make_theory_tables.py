@@ -46,7 +46,7 @@ def rolling_law(record: dict[str, Any]) -> list[str]:
         "",
         f"{record['window']} rows; {record['histories']:,} histories of {record['rows']:,} rows a "
         f"cell (`benchmarks/rolling_law.py`). Standard errors: of an sd at most {worst['sd']:.4f}, "
-        f"of spells a year at most {worst['spells a year']:.2f}. Autocorrelation at lag, formula "
+        f"of spells a year at most {worst['spells a year']:.3f}. Autocorrelation at lag, formula "
         f"and normal shocks about zero: {lags}.",
     ]
 

@@ -52,8 +52,9 @@ class Output:
 
 
 def pages(docs: Path = DOCS) -> list[Path]:
-    """Pages whose code is run: the first steps, the tutorials and the concepts."""
-    found = [docs / "start.md", *docs.glob("tutorials/*.md"), *docs.glob("concepts/*.md")]
+    """Pages whose code is run: the first steps, the tutorials, the concepts and the theory."""
+    rooms = ("tutorials", "concepts", "theory")
+    found = [docs / "start.md", *(page for room in rooms for page in docs.glob(f"{room}/*.md"))]
     return sorted(page for page in found if _runs(page.read_text(encoding="utf-8")))
 
 

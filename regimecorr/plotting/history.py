@@ -21,10 +21,11 @@ from regimecorr.plotting.style import (
     SILVER,
     SKY,
     VERMILLION,
-    axes_or_new,
+    drawing,
     legend_above,
     literal,
     new_figure,
+    spells_of,
     style,
 )
 
@@ -63,10 +64,10 @@ def plot_verdicts(
     -------
     Axes
         Dots stand on the day of the verdict whose horizon's outcome they show, which was known a
-        horizon later: filled above 100 % for structural, open below 0 % for transient.
+        horizon later: filled above 100 % for structural, open below 0 % for transient. The base
+        rate of a day holds until the next verdict.
     """
-    with style():
-        ax = axes_or_new(ax, 9.0, 3.4)
+    with drawing(ax, 9.0, 3.4) as ax:
         _shade(ax, frame["state"] if states is None else states)
         some = bool(frame["calibrated"].any())
         shown = frame[["p_structural", "low", "high"]].where(frame["calibrated"] | (not some))
@@ -77,7 +78,7 @@ def plot_verdicts(
             ax.step(
                 dates,
                 frame["base_rate"],
-                where="mid",
+                where="post",
                 color=INK,
                 linewidth=1.1,
                 linestyle=_DASHED,
@@ -174,8 +175,7 @@ def plot_weights(weights: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     families = weights
     if isinstance(weights.columns, pd.MultiIndex):
         families = weights.T.groupby(level=0, sort=False).sum(min_count=1).T
-    with style():
-        ax = axes_or_new(ax, 9.0, 3.2)
+    with drawing(ax, 9.0, 3.2) as ax:
         names = [literal(str(name).replace("_", " ")) for name in families.columns]
         colors = _FAMILY_COLORS[: len(names)]
         ax.stackplot(
@@ -200,9 +200,8 @@ def _shade(ax: Axes, states: pd.Series) -> None:
     """Shade runs of weak, strained and divergent days."""
     dates = states.index
     for state, color, alpha, _ in _SHADES:
-        here = (states == state).to_numpy()
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], here, [False]]).astype(int)))
-        for first, stop in edges.reshape(-1, 2):
+        here = (states == state).to_numpy(dtype=bool)
+        for first, stop in spells_of(here):
             ax.axvspan(
                 dates[first],
                 dates[min(stop, len(dates) - 1)],

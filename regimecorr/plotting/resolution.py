@@ -38,15 +38,17 @@ def plot_resolution(
     fresh: tuple[int, int] = (127, 252),
     short_window: int = 90,
     n_episodes: int | None = None,
+    above: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw how likely the chart's rule is met by each row ahead, beside past episodes.
 
-    The chart calls a divergence resolved once its rolling correlation is back above zero. The
-    windows overlap, so that comes soon and nearly always, also after a permanent change.
+    The chart calls a divergence resolved once its rolling correlation is back above zero, or back
+    below it where the relationship is a negative one. The windows overlap, so that comes soon and
+    nearly always, also after a permanent change.
     ``1 - p_structural`` is the chance of what the package calls transient, read on fresh returns:
-    the distance between both is what the chart cannot tell. Where the short correlation is above
-    zero today, the chart's rule is met from the start.
+    the distance between both is what the chart cannot tell. Where the short correlation is on that
+    side of zero today, the chart's rule is met from the start.
 
     Parameters
     ----------
@@ -67,6 +69,8 @@ def plot_resolution(
         Rows of the chart's correlation, for the legend.
     n_episodes : int, optional
         Number of past episodes, for the legend.
+    above : bool, default True
+        Whether the reference is positive, for the legend.
     ax : Axes, optional
         Where to draw; default: a new figure.
 
@@ -103,7 +107,8 @@ def plot_resolution(
         if forecast is not None:
             chart = forecast["p_chart_resolved"]
             ax.plot(chart.index, chart, color=BLUE, linewidth=1.9,
-                    label=f"chart's rule: {short_window}-row correlation back above 0")  # fmt: skip
+                    label=f"chart's rule: {short_window}-row correlation back "
+                    f"{'above' if above else 'below'} 0")  # fmt: skip
             ends.append((float(chart.iloc[-1]), f"chart {percent(float(chart.iloc[-1]))}", BLUE))
         if math.isfinite(p_structural):
             _draw_transient(ax, 1.0 - p_structural, interval, fresh)

@@ -131,8 +131,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
         Picture(
             "picture-resolution",
             "What the chart's rule would say",
-            "The curve: how likely the rolling correlation has been above zero by then, which it "
-            "nearly always will; the bar at the right: how likely this verdict says transient.",
+            _resolution_reading(v),
             f"{len(v.forecast)} rows ahead: {percent(ahead['p_chart_resolved'])}.",
             lambda: plot_resolution(
                 v.forecast,
@@ -140,6 +139,7 @@ def verdict_pictures(v: Verdict) -> list[Picture]:
                 interval=v.interval,
                 fresh=(v.settings["horizon"] // 2 + 1, v.settings["horizon"]),
                 short_window=short,
+                above=v.reference >= 0,
                 ax=_axes(3.3),
             ),
         ),
@@ -219,6 +219,17 @@ def _forecast_reading(v: Verdict) -> str:
     return (
         f"{where}; the answer is read in the shaded half, on one side of the midpoint or the other."
     )
+
+
+def _resolution_reading(v: Verdict) -> str:
+    side = "above" if v.reference >= 0 else "below"
+    curve = (
+        f"The curve: how likely the rolling correlation has been {side} zero by then, which it "
+        "nearly always will"
+    )
+    if v.p_structural != v.p_structural:
+        return f"{curve}."
+    return f"{curve}; the bar across the shaded rows: how likely this verdict says transient."
 
 
 def _axes(height: float) -> Axes:

@@ -56,6 +56,8 @@ class TestPages:
         names = {page.relative_to(DOCS).as_posix() for page in run_pages.pages(DOCS)}
         tutorials = {f"tutorials/{page.name}" for page in DOCS.glob("tutorials/*.md")}
         assert {"start.md", *tutorials} - {"tutorials/index.md"} <= names
+        models = {f"theory/{name}.md" for name in ("dcc", "regimes", "breaks", "constancy")}
+        assert models <= names
 
     def test_readme_runs(self):
         outputs = run_pages.run_page(ROOT / "README.md", README_SETUP)
@@ -163,6 +165,27 @@ class TestFormulas:
     )
     def test_says_what_docutils_lacks_in_its_words(self, mathml, tex, holds):
         assert holds in mathml.to_mathml(tex, as_block=True)
+
+    @pytest.mark.parametrize(
+        ("tex", "drawn"),
+        [
+            (r"\bar p", "<mover><mi>p</mi><mo>ˉ</mo></mover>"),
+            (r"\hat p_d", "<msub><mover><mi>p</mi><mo>ˆ</mo></mover><mi>d</mi></msub>"),
+            (r"Q_t'", "<msubsup><mi>Q</mi><mi>t</mi><mi>′</mi></msubsup>"),
+            (r"\ln T", '<mi>ln</mi><mo>\u2061</mo><mspace width="0.1667em"/><mi>T</mi>'),
+            (r"\exp(x)", "<mi>exp</mi><mo>\u2061</mo><mo>(</mo><mi>x</mi><mo>)</mo>"),
+            (r"\max_j x", '<munder><mo movablelimits="true">max</mo><mi>j</mi></munder><mi>x</mi>'),
+            (
+                r"\underbrace{x}_{\text{it's so}}",
+                "<munder><munder><mi>x</mi><mo>⏟</mo></munder><mtext>it's so</mtext></munder>",
+            ),
+        ],
+    )
+    def test_is_drawn_as_it_is_meant_without_a_font_for_it(self, mathml, tex, drawn):
+        """Bars that are seen, subscripts beside the letter, primes raised, operators apart."""
+        found = mathml.to_mathml(tex, as_block=False).replace(' stretchy="false"', "")
+        inside = re.sub(r">\s+<", "><", found).replace(" />", "/>")
+        assert re.sub(r"^<math[^>]*>|</math>$", "", inside.strip()) == drawn
 
     @pytest.mark.parametrize("tex", [r"\nocommand", r"\frac{1}", r"\begin{rows}a\end{rows}"])
     def test_a_formula_that_cannot_be_said_is_an_error(self, mathml, tex):

@@ -26,8 +26,9 @@ from regimecorr.errors import (
 )
 from regimecorr.evaluation.outlook import OutlookOptions
 from regimecorr.evaluation.vintages import shipped
-from regimecorr.replay import days, tables
+from regimecorr.replay import days, run, tables
 from regimecorr.replay.days import AFTER, with_outcomes
+from regimecorr.scanning.stream import stream_rows
 
 PATHS = {"n_paths": 400}
 RAW = {**PATHS, "calibration": None}
@@ -130,6 +131,18 @@ class TestNoFuture:
         assert set(found.frame["outcome"].iloc[1:]) <= {"open", ""}
         same(found.prices, prices.loc[:day].set_axis(found.prices.index, axis=0))
         assert found.as_of == day
+
+    def test_workers_are_sent_nothing_later_than_their_day(self, short, monkeypatch):
+        sent = []
+
+        def rows(keys, job_of, *options):
+            sent.extend(job_of(key) for key in keys)
+            return stream_rows(keys, job_of, *options)
+
+        monkeypatch.setattr(run, "stream_rows", rows)
+        rc.history(short, every=10, start=short.index[-11], **RAW)
+        assert [job.prices.index[-1] for job in sent] == list(short.index[[-11, -1]])
+        assert [job.as_of for job in sent] == list(short.index[[-11, -1]])
 
     def test_known_lacks_what_came_after(self, past):
         assert set(past.frame) - set(past.known) == set(AFTER)
@@ -313,6 +326,7 @@ class TestResult:
         assert "A / B, 5 verdicts from" in lines[0]
         assert "one every 150 rows" in " ".join(text.split())
         assert "1 outcome; at most 1 of them" in text
+        assert "fresh windows (126 rows)" in " ".join(text.split())
 
     def test_without_outcomes(self, short):
         found = rc.history(short, start=short.index[-1], **RAW)

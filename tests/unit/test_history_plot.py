@@ -43,6 +43,17 @@ class TestVerdicts:
         np.testing.assert_array_equal(main.get_ydata(), expected)
         np.testing.assert_array_equal(raw.get_ydata(), frame["p_raw"])
         np.testing.assert_array_equal(rate.get_ydata(), frame["base_rate"])
+        assert rate.get_drawstyle() == "steps-post"  # never before the day on which it was known
+
+    def test_the_band_is_the_interval_of_calibrated_days(self, frame):
+        (band,) = plot_verdicts(frame).collections
+        for vertex, name in ((min, "low"), (max, "high")):
+            drawn = [path.vertices[:, 1] for path in band.get_paths()]
+            assert vertex(v for y in drawn for v in y) == pytest.approx(
+                vertex(frame.loc[frame["calibrated"], name])
+            )
+        day = mpl.dates.date2num(DATES)
+        assert min(path.vertices[:, 0].min() for path in band.get_paths()) == day[2]
 
     def test_without_calibration_the_raw_pool_is_the_line(self, frame):
         ax = plot_verdicts(frame.assign(calibrated=False, base_rate=np.nan))

@@ -57,6 +57,11 @@ class TestCrossCorrelation:
             robust = np.sqrt(np.sum(product**2)) / (product.size * earlier.std() * here.std())
             assert null == pytest.approx(robust, rel=0.05)
             assert (null > 1.3 * error) == (k == 2)  # a strong link is in the products' squares
+        # The bands are made of it: about two of it for each lag, the same multiple for all at once.
+        np.testing.assert_allclose(found.pointwise() / found.null_error, 1.96, atol=0.12)
+        at_once, other = found.band() / found.null_error
+        assert at_once == pytest.approx(other)
+        assert at_once == pytest.approx(2.24, abs=0.12)
 
     def test_joint_band_holds_all_lags(self):
         rng = np.random.default_rng(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 import warnings
 from html.parser import HTMLParser
@@ -19,7 +20,7 @@ from regimecorr.errors import DataError
 from regimecorr.plotting import style
 from regimecorr.reporting.answer import SCALE, answer, likelihood, scale_sentence
 from regimecorr.reporting.methods import MEMBER_WORDS, methods, provenance, settings
-from regimecorr.reporting.pictures import verdict_pictures
+from regimecorr.reporting.pictures import context_pictures, verdict_pictures
 from regimecorr.reporting.reasons import FAMILY_WORDS, reasons
 from regimecorr.reporting.svg import COLOURS, inline_svg
 
@@ -152,16 +153,17 @@ class TestMarkup:
             rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
             assert all(row.count('<th scope="row">') == 1 for row in rows)
 
-    def test_figures_are_described(self, page):
+    def test_figures_are_described(self, page, divergent, context):
         read = Reader(page)
         known = {attrs["id"] for _, attrs in read.starts if "id" in attrs}
         pictures = read.named("svg")
-        assert len(pictures) == 15
+        n = len(verdict_pictures(divergent)) + len(context_pictures(context))
+        assert len(pictures) == n + 1  # the bar
         for svg in pictures:
             assert svg["role"] == "img"
             assert set(svg["aria-labelledby"].split()) <= known
-        assert page.count("<desc") == 14
-        assert page.count("<figcaption>") == 14
+        assert page.count("<desc") == n
+        assert page.count("<figcaption>") == n
 
     def test_contents_lead_to_sections(self, page):
         read = Reader(page)
@@ -336,6 +338,14 @@ class TestReasons:
         told = dict(reasons(dataclasses.replace(divergent, models=models)))
         assert "dcc failed: no finite likelihood." in told["This pair's models"]
 
+    def test_the_regime_is_the_likeliest_today(self, divergent):
+        for name in divergent.regimes.index:
+            regimes = divergent.regimes.assign(p_today=0.1)
+            regimes.loc[name, "p_today"] = 0.9
+            told = dict(reasons(dataclasses.replace(divergent, regimes=regimes)))["Regimes"]
+            assert f"in its {name} one" in told
+            assert "with probability 90%" in told
+
     def test_no_probability_no_range(self, divergent):
         models = divergent.models.assign(p_structural=np.nan)
         assert "This pair's models" not in dict(
@@ -439,13 +449,31 @@ class TestPictures:
 
     def test_keys_titles_and_sentences(self, divergent):
         pictures = verdict_pictures(divergent)
-        assert len({p.key for p in pictures}) == len(pictures) == 7
+        names = "prices correlation forecast regimes resolution levels probability"
+        assert [p.key for p in pictures] == [f"picture-{name}" for name in names.split()]
         for picture in pictures:
             assert picture.reading.endswith(".")
             svg = picture.svg
             assert f'<title id="{picture.key}-title">{picture.title}</title>' in svg
-            said = str(escape(picture.said)).replace("&#39;", "'")  # XML needs no escape of it
-            assert said in svg.replace("&quot;", "&#34;")
+            assert picture.said in html.unescape(svg)
+
+    def test_the_charts_rule_follows_the_reference_and_a_bar_is_told_where_it_is(self, divergent):
+        def resolution(v):
+            (picture,) = [p for p in verdict_pictures(v) if p.key == "picture-resolution"]
+            legend = picture.draw().get_legend()
+            return picture.reading, [text.get_text() for text in legend.get_texts()]
+
+        reading, (rule, bar) = resolution(divergent)
+        assert "above zero" in reading
+        assert "bar across" in reading
+        assert rule.endswith("back above 0")
+        assert bar.startswith("transient")
+        reading, (rule, _) = resolution(dataclasses.replace(divergent, reference=-0.5))
+        assert "below zero" in reading
+        assert rule.endswith("back below 0")
+        reading, lines = resolution(dataclasses.replace(divergent, p_structural=np.nan))
+        assert "bar" not in reading
+        assert len(lines) == 1
 
     def test_colours_are_those_of_the_page(self, divergent, page):
         css = page[page.index("<style>") : page.index("</style>")]
@@ -473,9 +501,9 @@ class TestPictures:
             (picture,) = (p for p in verdict_pictures(v) if p.key == "picture-correlation")
             ax = picture._drawn()
             ax.get_figure().draw_without_rendering()
+            # Lines are 16 pixels apart; names with and without a tail differ by part of one.
             texts = ax.get_legend().get_texts()
-            feet = np.sort([text.get_window_extent().y0 for text in texts])
-            return 1 + int((np.diff(feet) > 3.0).sum())  # a comma reaches a pixel lower
+            return {round(text.get_window_extent().y0 / 8) for text in texts}
 
         assert rows(divergent) == 1
         assert rows(dataclasses.replace(divergent, basis="levels")) == 2
