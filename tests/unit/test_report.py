@@ -503,7 +503,7 @@ class TestPictures:
             ax.get_figure().draw_without_rendering()
             # Lines are 16 pixels apart; names with and without a tail differ by part of one.
             texts = ax.get_legend().get_texts()
-            return {round(text.get_window_extent().y0 / 8) for text in texts}
+            return len({round(text.get_window_extent().y0 / 8) for text in texts})
 
         assert rows(divergent) == 1
         assert rows(dataclasses.replace(divergent, basis="levels")) == 2
