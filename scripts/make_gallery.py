@@ -270,9 +270,10 @@ def wrapped(call: str) -> str:
     found = ast.parse(call, mode="eval").body
     if len(call) <= 60 or not isinstance(found, ast.Call):
         return call
-    arguments = [ast.unparse(each).replace("'", '"') for each in found.args]
-    arguments += [f"{each.arg}={ast.unparse(each.value)}" for each in found.keywords]
-    return "\n".join([f"{ast.unparse(found.func)}(", *(f"    {a}," for a in arguments), ")"])
+    # As they stand in the call: unparsing would change the quotes.
+    arguments = [ast.get_source_segment(call, each) for each in (*found.args, *found.keywords)]
+    function = ast.get_source_segment(call, found.func)
+    return "\n".join([f"{function}(", *(f"    {a}," for a in arguments), ")"])
 
 
 def entries(about: str, setup: str) -> list[str]:

@@ -66,6 +66,18 @@ def plot_verdicts(
         Dots stand on the day of the verdict whose horizon's outcome they show, which was known a
         horizon later: filled above 100 % for structural, open below 0 % for transient. The base
         rate of a day holds until the next verdict.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_verdicts
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> known = {"state": "aligned", "outcome": ["structural", "open", "open"], "base_rate": 0.2}
+    >>> p = {"p_structural": [0.2, 0.3, 0.2], "low": 0.1, "high": 0.5, "p_raw": 0.4}
+    >>> frame = pd.DataFrame(known | p | {"calibrated": True}, index=days)
+    >>> ax = plot_verdicts(frame)
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'calibrated, 90% interval'
     """
     with drawing(ax, 9.0, 3.4) as ax:
         _shade(ax, frame["state"] if states is None else states)
@@ -137,6 +149,18 @@ def plot_history(
     -------
     Figure
         Not known to pyplot; write it with ``figure.savefig``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_history
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> known = {"state": "aligned", "outcome": ["structural", "open", "open"], "base_rate": 0.2}
+    >>> p = {"p_structural": [0.2, 0.3, 0.2], "low": 0.1, "high": 0.5, "p_raw": 0.4}
+    >>> frame = pd.DataFrame(known | p | {"calibrated": True}, index=days)
+    >>> prices = pd.DataFrame({"ETH": [20.0, 30, 25], "IWM": [190.0, 195, 193]}, index=days)
+    >>> plot_history(frame, prices).get_suptitle()
+    'ETH / IWM: verdicts over time, each from what was known then'
     """
     with style():
         figure = new_figure(7.6, 6.4)
@@ -171,6 +195,15 @@ def plot_weights(weights: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from regimecorr.plotting import plot_weights
+    >>> days = pd.date_range("2024-01-01", periods=3, name="date")
+    >>> ax = plot_weights(pd.DataFrame({"break": 0.7, "drift": 0.3}, index=days))
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['break', 'drift']
     """
     families = weights
     if isinstance(weights.columns, pd.MultiIndex):

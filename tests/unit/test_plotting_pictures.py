@@ -195,7 +195,7 @@ class TestEveryPicture:
     @pytest.mark.parametrize("name", sorted(set(plotting.__all__) - {"overview", "save"}))
     def test_signature(self, name):
         found = inspect.signature(getattr(plotting, name)).parameters
-        if name != "plot_context":  # several panels on one figure
+        if name not in ("plot_context", "plot_history"):  # several panels on one figure
             assert found["ax"].kind is inspect.Parameter.KEYWORD_ONLY
             assert found["ax"].default is None
         kinds = {parameter.kind for parameter in found.values()}
@@ -342,12 +342,14 @@ class TestGallery:
             "overview": "v.plot()",
             "plot_breadth": "found.plot_breadth()",
             "plot_claim": "trial.plot()",
+            "plot_history": "rc.history(prices, every=21).plot()",
             "plot_levels": "audit.plot()",
             "plot_pathways": "pathways.plot()",
             "plot_scan": "found.plot()",
             "plot_worlds": "trial.plot_worlds()",
         }
-        elsewhere = {"plot_context", "save"}  # a page of its own; the text above the pictures
+        # A page of its own; the text above the pictures; the lower half of the history.
+        elsewhere = {"plot_context", "save", "plot_verdicts"}
         for name in set(plotting.__all__) - elsewhere:
             call = by_result.get(name, f"rc.plotting.{name}(")
             assert f"```python\n{call}" in page, name

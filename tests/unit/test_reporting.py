@@ -278,8 +278,8 @@ class TestHtml:
         assert not {"script", "link", "iframe", "img", "object"} & set(parser.tags)
         assert not re.search(r"https?://|@import|url\((?!#)", text)
         assert parser.tags.count("table") >= 6 - (name == "failed") - (name == "weak")
-        assert parser.tags.count("figure") == 11 - (name == "weak")
-        assert parser.tags.count("svg") == 12 - 2 * (name == "weak")
+        assert parser.tags.count("figure") == 14 - (name == "weak")
+        assert parser.tags.count("svg") == 15 - 2 * (name == "weak")
         identifiers = re.findall(r'\sid="([^"]*)"', text)
         assert len(identifiers) == len(set(identifiers))
         assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', text)) <= set(identifiers)
@@ -308,7 +308,7 @@ class TestHtml:
         assert "no part of the probability" in page
         none = divergent.to_html(tmp_path / "2.html", context=False).read_text(encoding="utf-8")
         assert "<h2>Context</h2>" not in none
-        assert none.count("<figure") == 4
+        assert none.count("<figure") == 7
 
     def test_own_context_is_shown(self, divergent, tmp_path):
         dates = divergent.prices.index
