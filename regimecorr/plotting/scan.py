@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.dates import AutoDateFormatter, AutoDateLocator
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
 
@@ -153,6 +154,12 @@ def plot_breadth(share: pd.DataFrame, *, least: int = 5, ax: Axes | None = None)
         ax.set_ylim(0.0, min(max(1.1 * top, 0.05), 1.0))
         if len(share) > 1:
             ax.set_xlim(share.index[0], share.index[-1])
+            # Months beside one another would run together on a narrow picture.
+            locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+            ax.xaxis.set_major_locator(locator)
+            ax.xaxis.set_major_formatter(
+                AutoDateFormatter(locator)  # type: ignore[no-untyped-call]
+            )
         else:
             ax.set_xticks([])  # one week or none makes no axis of dates
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import io
+import itertools
 import re
 from functools import cache
 
@@ -290,6 +291,13 @@ class TestScan:
         assert legend(ax) == ["divergent", "strained"]
         assert ax.get_title(loc="left") == "Broken pairs, of up to 10 established"
         svg(plotting.plot_breadth(frame.iloc[:0]).figure)
+        for weeks in (20, 60, 132, 400, 1900):
+            days = pd.date_range("2022-12-02", periods=weeks, freq="W-FRI", name="week")
+            long = pd.DataFrame({name: 0.2 for name in frame.columns}, days).assign(established=9)
+            wide = plotting.plot_breadth(long)
+            wide.figure.draw_without_rendering()
+            boxes = [t.get_window_extent() for t in wide.get_xticklabels() if t.get_text()]
+            assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes)), weeks
         svg(plotting.plot_breadth(frame.iloc[-1:]).figure)
 
     def test_of_a_result(self):
