@@ -155,7 +155,7 @@ def plot_breadth(share: pd.DataFrame, *, least: int = 5, ax: Axes | None = None)
         if len(share) > 1:
             ax.set_xlim(share.index[0], share.index[-1])
             # Months beside one another would run together on a narrow picture.
-            locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+            locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
             ax.xaxis.set_major_locator(locator)
             ax.xaxis.set_major_formatter(
                 AutoDateFormatter(locator)  # type: ignore[no-untyped-call]

@@ -291,7 +291,7 @@ class TestScan:
         assert legend(ax) == ["divergent", "strained"]
         assert ax.get_title(loc="left") == "Broken pairs, of up to 10 established"
         svg(plotting.plot_breadth(frame.iloc[:0]).figure)
-        for weeks in (20, 60, 132, 400, 1900):
+        for weeks in (20, 60, 132, 138, 400, 1900):
             days = pd.date_range("2022-12-02", periods=weeks, freq="W-FRI", name="week")
             long = pd.DataFrame({name: 0.2 for name in frame.columns}, days).assign(established=9)
             wide = plotting.plot_breadth(long)
